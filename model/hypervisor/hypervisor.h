@@ -63,6 +63,7 @@ enum vs_hv_result {
     X(VFIO_CLOSE, "vfio_close")                                                                    \
     X(VIOMMU_IOCTL, "viommu_ioctl")                                                                \
     X(PAGE_REQUEST, "page_request")                                                                \
+    X(VIOMMU_FAULT, "viommu_fault")                                                                \
     X(FAST_FAULT, "fast_fault")                                                                    \
     X(FLUSH_TARGET, "flush_target")                                                                \
     X(FLUSH_REQUEST, "flush_request")                                                              \

@@ -32,6 +32,7 @@
     X(SVA_UNBIND, "user_unbind")                                                                   \
     X(SVA_CHANGED, "user_changed")                                                                 \
     X(WANTED_EVENT, "wanted_event")                                                                \
+    X(WANTED_THREAD, "wanted_thread")                                                              \
     X(WANTED_REQUEST, "wanted_request")                                                            \
     X(WANTED_GROUP, "wanted_group")                                                                \
     X(WANTED_PAGE, "wanted_page")                                                                  \

@@ -80,9 +80,8 @@ void machine_vfio_check(const struct vs_platform *p, const struct vs_net *net,
 /* page_requests.c: vs_ats_link.request_page; what that needs. */
 enum vs_page_response machine_page_request(void *ctx, struct vs_txn *t,
                                            const struct vs_page_group *g);
-/* vs_net.post_page */
-uint64_t machine_post_page(struct vs_net *net, struct vs_txn *t,
-                           const struct vs_iommu_page_request *r);
+/* vs_net.post_page, vs_net.hand_on */
+void machine_page_requests_make(struct vs_net *net);
 /* services.c: a response to page requests has come to the device. */
 void machine_page_response(void *ctx, struct vs_txn *t, uint16_t requester, uint16_t group,
                            unsigned code);

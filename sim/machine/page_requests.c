@@ -12,6 +12,8 @@
 #include "guest/guest.h"
 #include "host/host.h"
 
+#define PAGE VS_VFIO_PAGE
+
 /* One service: of which requests, when the last response had been sent, and what it said. */
 struct serving {
     struct vs_vcpu *v;
@@ -104,8 +106,41 @@ static enum vs_page_response request_native(void *ctx, struct vs_txn *t,
     return (enum vs_page_response)net->ats.group[g->index].code;
 }
 
-uint64_t machine_post_page(struct vs_net *net, struct vs_txn *t,
-                           const struct vs_iommu_page_request *r)
+/* The host's part of that: its kernel's thread takes the requests, its user space reads the faults
+ * and puts them into the guest's own queue. */
+static void hand(void *ctx, struct vs_txn *t)
+{
+    struct vs_vcpu *v = ctx;
+    struct vs_net *net = v->p->net;
+    struct vs_wanted *q = &net->wanted;
+    const struct vs_dma_domain *d = net->driver[v->index].domain;
+    struct vs_iommu_page_request r;
+    uint64_t queue = net->own_at(v, d->requests_seen);
+    for (; q->handed < net->iommu.pages_tail; q->handed++) {
+        vs_hpa at = vs_iommu_read_request(&net->iommu, q->handed, &r);
+        vs_hv_run(&v->hv, t, VS_HV_ENTRY_PAGE_REQUEST);
+        host_touch(v, t, at.v, VS_REF_READ);
+        host_touch(v, t, queue + at.v % PAGE, VS_REF_WRITE);
+    }
+    vs_hv_run(&v->hv, t, VS_HV_ENTRY_VIOMMU_FAULT);
+    vcpu_raise(v, vcpu_numbers(v)->usual, vs_now(t).v); /* KVM_SIGNAL_MSI */
+}
+
+/* vs_net.hand_on: the guest takes its interrupt behind that, when the message has come. */
+static void hand_on(struct vs_vcpu *v)
+{
+    vcpu_kick(v, hand, v);
+    uint64_t at = vcpu_arrivals_next(v);
+    if (at != VS_NEVER) {
+        vs_wait_until(&v->txn, (uint16_t)(v->p->net->engine.account + VS_ACC_dma_engine_wait),
+                      (vs_ps){at});
+    }
+    vcpu_interrupts(v);
+}
+
+/* vs_net.post_page */
+static uint64_t post_page(struct vs_net *net, struct vs_txn *t,
+                          const struct vs_iommu_page_request *r)
 {
     enum vs_page_response said;
     vs_open(t, VS_OP_ATS_PAGE_REQUEST);
@@ -121,11 +156,23 @@ uint64_t machine_post_page(struct vs_net *net, struct vs_txn *t,
     return taken_ps;
 }
 
+void machine_page_requests_make(struct vs_net *net)
+{
+    net->post_page = post_page;
+    net->hand_on = hand_on;
+}
+
+/* Whether the kernel that asks has a unit to drive: bare metal's, or a guest's own. */
+static bool own(const struct vs_net *net)
+{
+    return !net->p->virtualized || net->dma_config.viommu == VS_DMA_NESTED;
+}
+
 enum vs_page_response machine_page_request(void *ctx, struct vs_txn *t,
                                            const struct vs_page_group *g)
 {
     const struct vs_net *net = ctx;
-    struct vs_page_port agent = {ctx, net->p->virtualized ? request : request_native};
+    struct vs_page_port agent = {ctx, own(net) ? request_native : request};
     return vs_pcie_request_page(machine_link_use(ctx, g->requester), t, g, &agent);
 }
 
@@ -148,6 +195,9 @@ void machine_page_requests_check(const struct vs_platform *p, const struct vs_ne
                  "and ats.pasid.width = 20");
     } else if (!p->virtualized) {
         return; /* its kernel has the handler */
+    } else if (net->dma_config.viommu == VS_DMA_NESTED && net->ats_config.pasid_width &&
+               vs_program_set_find(set, "viommu_fault") != VS_PROGRAM_NONE) {
+        return; /* so has a guest's with a unit of its own */
     } else if (p->hosted_tlb || net->dma_config.viommu != VS_DMA_NO_VIOMMU) {
         vs_error(errors,
                  "ats.page_requests = 1: what lacks a page is the memory of a machine with a "

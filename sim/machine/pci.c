@@ -250,7 +250,7 @@ void machine_pci_pasids(struct vs_net *net)
 {
     net->may_prefix = may_prefix;
     net->enable_pasids = enable_pasids;
-    net->post_page = machine_post_page;
+    machine_page_requests_make(net);
 }
 
 bool machine_pci_find(struct vs_net *net)

@@ -204,7 +204,8 @@ void machine_viommu_follow(struct vs_vcpu *v, struct vs_txn *t)
     }
     /* requests to the kernel; a device's own translations are the host's to drop */
     unsigned requests =
-        d->drop ? (unsigned)__builtin_popcount(d->drop & (GUEST_DROP_ENTRY | GUEST_DROP_IOTLB))
+        d->drop ? (unsigned)__builtin_popcount(
+                      d->drop & (GUEST_DROP_ENTRY | GUEST_DROP_IOTLB | GUEST_DROP_ANSWER))
                 : 1u;
     for (bool drops; d->fetched < d->queued;) { /* then the wait's */
         drops = requests != 0;

@@ -72,6 +72,24 @@ equal "end the device's interface: Response Failure" "8 64" "$(count ats.page_re
 faults "all of them, by three functions" attack=all cores=3 nic.vfs=3 window=65536
 equal "reach nothing that is another's" 0 "$(count dma_engine.withheld)"
 
+# in a guest: the unit's event comes to its host, which hands the request on to the guest's own unit
+native_request=$request
+for machine in skylake_sp_kvm zen3_milan_kvm; do
+    # shellcheck disable=SC2086 # words
+    ok "$machine" run_alone workloads/shared_faults.lua $machine $on dma.viommu=nested rounds=3 window=65536
+    equal "$machine: each page is asked for each time, and nothing is refused" "48 48 48 48 0 0" "$(count ats.page_requests) $(count iommu.page_requests) $(count iommu.page_responses) $(number page_fault) $(count iommu.faults) $(count dma_engine.refused)"
+    equal "$machine: the host is interrupted, and then the guest" "48 48 48" "$(count iommu.page_events) $(count os.interrupts) $(number irq)"
+    equal "$machine: sums" 0 "$(sql 'select count(*) from unbalanced')"
+    ok "$machine: registers and responses of the guest's unit exit" test "$(mean ats.page_request)" -gt $((native_request + 15000000))
+done
+# shellcheck disable=SC2086 # words
+ok "three machines" run_alone workloads/shared_faults.lua skylake_sp_kvm $on dma.viommu=nested window=65536 cores=3 nic.vfs=3 guest.vms=each bytes=16384 ats.page_requests.group=4
+equal "groups of four, an interrupt each" "96 24 24 0" "$(count ats.page_requests) $(count ats.page_requests.groups) $(count os.interrupts) $(sql 'select count(*) from unbalanced')"
+guest=$(mean ats.page_request)
+# shellcheck disable=SC2086 # words
+ok "a longer way through the host" run_alone workloads/shared_faults.lua skylake_sp_kvm $on dma.viommu=nested window=65536 cores=3 nic.vfs=3 guest.vms=each bytes=16384 ats.page_requests.group=4 hypervisor.viommu_fault.notify.instructions=9000
+ok "is waited for" test "$(mean ats.page_request)" -gt $((guest + 1000000))
+
 printf 'guest(function(cpu) local h = cpu:map { bytes = "64KiB", backing = "touch" } local p = cpu:sva_bind() cpu:sva_device { address = h:address(), pasid = p, count = 16, op = "write" } for k = 0, 15 do cpu:load(h:address() + k * 4096) end end)\n' >"$work/then.lua"
 rm -f "$db"
 # shellcheck disable=SC2046,SC2086 # words

@@ -22,7 +22,7 @@ local program = {
   vmkernel_call = {
     { "call", run = 220, code = 768, data = 256, source = guess .. "the monitor's call of the VMkernel, which shares its address space, and back", grade = "assumed" },
   },
-  viommu_submit = false, viommu_descriptor = false, viommu_entry = false, viommu_ioctl = false, page_request = false, -- a VMX process knows nothing of VFIO
+  viommu_submit = false, viommu_descriptor = false, viommu_entry = false, viommu_ioctl = false, page_request = false, viommu_fault = false, -- a VMX process knows nothing of VFIO
   host_interrupt = { { "call", call = "vmkernel_call" }, { "handle", call = "interrupt.handle" } },
   user_space = {
     { "exit", action = "user_exit" },

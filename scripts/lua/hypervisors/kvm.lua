@@ -577,6 +577,15 @@ program.page_request = {
   offset = 0xfe0000,
   { "serve", run = 2400, code = 6144, source = "an estimate for the event's interrupt, prq_event_thread, iommu_report_device_fault, the work item that finds the memory's area, iommu_page_response and qi_submit_sync, besides the fault and the entry; no count was at hand", grade = "assumed" },
 }
+-- the same of a guest's process, handed on: drivers/iommu/iommufd/eventq.c, QEMU's hw/i386/intel_iommu.c
+program.viommu_fault = {
+  offset = 0xd00000,
+  { "notify", run = 900, code = 4096, source = "an estimate for iommufd_fault_iopf_handler with its list and eventfd_signal, the main loop's return from ppoll; no count was at hand", grade = "assumed" },
+  { "enter", call = "user_space.enter_ioctl" },
+  { "read", run = 500, like = "notify", source = "an estimate for iommufd_fault_fops_read: the group's faults copied, the response's number given out; no count was at hand", grade = "assumed" },
+  { "leave", call = "user_space.leave_ioctl" },
+  { "inject", run = 700, like = "notify", source = "an estimate for vtd_pri_request_page with its dma_memory_write, vtd_generate_page_request_event, and KVM_SIGNAL_MSI; no count was at hand", grade = "assumed" },
+}
 -- the dirty log
 program.log_entry = {
   offset = 0xe10000,

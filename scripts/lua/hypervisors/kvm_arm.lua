@@ -40,7 +40,7 @@ local program = {
     { "prepare", run = 260, code = 1344, data = 384, source = split .. "kvm_arch_vcpu_ioctl_run: preemption off, kvm_vgic_flush_hwstate, interrupts off, timers, SRCU", grade = "assumed" },
     { "enter", call = "stub.enter" },
   },
-  viommu_submit = false, viommu_descriptor = false, viommu_entry = false, viommu_ioctl = false, page_request = false, -- QEMU's hw/arm/smmuv3.c has no caching mode and refuses VFIO's notifier
+  viommu_submit = false, viommu_descriptor = false, viommu_entry = false, viommu_ioctl = false, page_request = false, viommu_fault = false, -- QEMU's hw/arm/smmuv3.c has no caching mode and refuses VFIO's notifier
   -- of a guest whose interrupts another hypervisor of this file lists, and of that one's own
   inject = {
     offset = 0xfc0000,

@@ -31,7 +31,7 @@ local program = {
   back_around = { { "map", action = "map_around" }, { "zero", call = "back.zero" } },
   vmx_fast_in = false, vmx_fast_out = false, stub = false, user_space = false, ["user_space.process"] = false, rsb_fill = false, spec_ctrl = false, -- a sum names none
   ["state.read"] = false, ["state.write"] = false, ["nested.entry"] = false, ["nested.exit"] = false, nested_decide = false, nested_fill = false,
-  viommu_submit = false, viommu_descriptor = false, viommu_entry = false, viommu_ioctl = false, page_request = false, -- nor does it emulate an IOMMU
+  viommu_submit = false, viommu_descriptor = false, viommu_entry = false, viommu_ioctl = false, page_request = false, viommu_fault = false, -- nor does it emulate an IOMMU
   back_for_shadow = { { "back", call = "back" } },
   host_interrupt = {},
   emulate = {

@@ -201,7 +201,9 @@ program.user_changed = {
 -- pages that a bound process's device lacks: drivers/iommu/intel/prq.c, io-pgfault.c, iommu-sva.c
 program.wanted_event = {
   { "interrupt", run = 700, code = 2048, data = 512,
-    source = "as interrupt.handle, of a threaded handler: reading of Linux handle_edge_irq, irq_default_primary_handler, __irq_wake_thread, and the EOI's instruction", grade = "assumed" },
+    source = "as interrupt.handle, of a threaded handler: reading of Linux handle_edge_irq, irq_default_primary_handler, __irq_wake_thread, and the EOI's instruction; a guest has its interrupt by the program of that name", grade = "assumed" },
+}
+program.wanted_thread = {
   { "thread", run = 900, code = 3072, data = 1024,
     source = "an estimate for the switch to the interrupt's thread: try_to_wake_up, __schedule, context_switch, irq_thread; no count was at hand", grade = "assumed" },
 }

@@ -61,6 +61,10 @@ struct vs_dma_domain {
     unsigned drop;
     bool unbinds;
     uint64_t pasids_seen;
+    /* its queue of page requests; the response that is submitted */
+    uint64_t requests_seen;
+    const struct vs_iommu_page_request *answered;
+    unsigned code;
     uint64_t next;                           /* addresses from here on have been given out */
     struct vs_mappings freed[VS_DMA_ORDERS]; /* by log2 of their pages: the last one first */
     struct vs_mappings deferred;             /* unmapped, not invalidated yet */
@@ -158,7 +162,8 @@ struct vs_wanted {
     uint64_t at_ps;   /* when the unit interrupts, the thread reads the tail, or is over */
     uint64_t read_ps; /* when it last did */
     uint64_t tail;
-    bool again; /* an interrupt waits */
+    uint64_t handed; /* so many requests are in a guest's own queue */
+    bool again;      /* an interrupt waits */
     struct vs_wanted_page {
         struct vs_iommu_page_request r;
         bool whole; /* the last of its group has come */
@@ -231,6 +236,9 @@ struct vs_net {
      * (vs_dma_domain.dropped): it brings what the device goes by into line with an emulated one's
      * tables, and asks the kernel to invalidate what a nested one's device has cached. */
     void (*follow_guest)(struct vs_vcpu *v, struct vs_txn *t);
+    /* The unit's event: the host's kernel and user space put page requests of a guest's process
+     * into the guest's own queue. */
+    void (*hand_on)(struct vs_vcpu *v);
     /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;

@@ -86,7 +86,9 @@ static uint64_t place_of(struct vs_vcpu *v, uint32_t pasid)
                                        pasid)
             .v;
     }
-    return m->pasids_seen || net->own_table(v, &m->pasids_seen, &at)
+    bool queue = !net->ats_config.page_requests || m->requests_seen ||
+                 net->own_table(v, &m->requests_seen, &at);
+    return queue && (m->pasids_seen || net->own_table(v, &m->pasids_seen, &at))
                ? m->pasids_seen + pasid * ENTRY_BYTES
                : 0;
 }
@@ -221,6 +223,8 @@ static bool next_of_guest(struct vs_vcpu *v, struct guest_work *w)
         m->drop = drop;
         m->dropped = w->map;
         m->unbinds = w->unmaps;
+        m->answered = w->asked;
+        m->code = w->code;
     }
     if (w->queued > 1u && !drop) {
         return false;
@@ -257,6 +261,10 @@ void guest_sva_carry_out(struct vs_vcpu *v)
     }
     if (m->drop & GUEST_DROP_IOTLB && net->ats_config.enabled) { /* the host's own: tags */
         vs_iommu_queue_device_pasid(unit, requester, m->pasid, at, all ? ALL : order);
+    }
+    if (m->drop &
+        GUEST_DROP_ANSWER) { /* written to the queue of faults: IOMMU_HWPT_PAGE_RESPONSE */
+        vs_iommu_queue_response(unit, m->answered, (enum vs_page_response)m->code);
     }
     m->drop = 0;
 }

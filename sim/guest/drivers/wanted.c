@@ -4,17 +4,38 @@
  * takes page requests from the unit's queue and serves them as faults of the process. Linux
  * drivers/iommu/intel/prq.c (prq_event_thread), io-pgfault.c, iommu-sva.c. All of it runs on the
  * processor of the vCPU whose device asks: interrupt, thread, workers. What takes how long stands
- * in the kernel's programs (wanted_event, wanted_request, wanted_group, wanted_page, wanted_drain).
+ * in the kernel's programs (wanted_event, wanted_thread, wanted_request, wanted_group, wanted_page,
+ * wanted_drain).
  */
 #include "guest/guest.h"
 
 #include <stdlib.h>
 
-/* A register of the unit is read, or one is written. */
-static void touch_register(struct vs_vcpu *v, bool write)
+/* The unit's registers (Linux drivers/iommu/intel/iommu.h): of the page request queue, and where
+ * firmware says that a guest's own unit is (QEMU q35). */
+#define HEAD 0xc0u
+#define TAIL 0xc8u
+#define STATUS 0xdcu
+#define VIOMMU 0xfed90000u
+#define GUEST_QUEUE 4096u /* bytes of a guest's own queue that are told apart */
+
+/* The domain of the vCPU's function. */
+static const struct vs_dma_domain *domain_of(const struct vs_vcpu *v)
+{
+    return v->p->net->driver[v->index].domain;
+}
+
+/* A register of the unit is read, or one is written; a guest's own unit is its host's. */
+static void touch_register(struct vs_vcpu *v, unsigned which, bool write)
 {
     struct vs_net *net = v->p->net;
     vs_txn_settle(&v->txn);
+    if (domain_of(v)->own) {
+        struct vs_handling how = {.ask = true, .device = true};
+        vcpu_mmio(v, VIOMMU + which, which == STATUS ? 4u : 8u, write ? VS_REF_WRITE : VS_REF_READ,
+                  &how);
+        return;
+    }
     vs_open(&v->txn, write ? VS_OP_MMIO_WRITE : VS_OP_MMIO_READ);
     vs_charge(&v->txn,
               (uint16_t)(net->iommu.account +
@@ -79,7 +100,11 @@ static bool keep(struct vs_vcpu *v, const struct vs_iommu_page_request *r)
 static void take(struct vs_vcpu *v, uint64_t number)
 {
     struct vs_iommu_page_request r;
+    const struct vs_dma_domain *m = domain_of(v);
     struct guest_work w = {.entry = vs_iommu_read_request(&v->p->net->iommu, number, &r).v};
+    if (m->own) {
+        w.entry = m->requests_seen + w.entry % GUEST_QUEUE;
+    }
     (void)guest_run(v, GUEST_WANTED_REQUEST, &w);
     if (!r.read && !r.write && r.last) { /* a stop marker */
         return;
@@ -100,8 +125,8 @@ static void run_thread(struct vs_vcpu *v)
     for (uint64_t n = net->iommu.pages_head; n < q->tail && !v->failed; n++) {
         take(v, n);
     }
-    touch_register(v, true);  /* head */
-    touch_register(v, false); /* status: PRO */
+    touch_register(v, HEAD, true);
+    touch_register(v, STATUS, false); /* PRO */
     q->at_ps = vs_now(&v->txn).v;
     q->state = VS_WANTED_THREAD;
 }
@@ -123,12 +148,17 @@ static void take_event(struct vs_vcpu *v)
 {
     struct vs_wanted *q = &v->p->net->wanted;
     struct guest_work w = {0};
-    v->os_count[VS_CNT_os_interrupts]++;
-    vcpu_exception(v);
-    (void)guest_run(v, GUEST_WANTED_EVENT, &w);
-    touch_register(v, true); /* status: PPR */
-    touch_register(v, false);
-    touch_register(v, false); /* tail, head */
+    if (domain_of(v)->own) {
+        v->p->net->hand_on(v);
+    } else {
+        v->os_count[VS_CNT_os_interrupts]++;
+        vcpu_exception(v);
+        (void)guest_run(v, GUEST_WANTED_EVENT, &w);
+    }
+    (void)guest_run(v, GUEST_WANTED_THREAD, &w);
+    touch_register(v, STATUS, true); /* PPR */
+    touch_register(v, TAIL, false);
+    touch_register(v, HEAD, false);
     q->at_ps = q->read_ps = vs_now(&v->txn).v;
     q->state = VS_WANTED_EVENT;
 }
@@ -139,11 +169,11 @@ static void end_thread(struct vs_vcpu *v)
     struct vs_net *net = v->p->net;
     struct vs_wanted *q = &net->wanted;
     if (vs_iommu_page_requests_done(&net->iommu, q->tail)) {
-        touch_register(v, false);
-        touch_register(v, false); /* head and tail again */
+        touch_register(v, HEAD, false);
+        touch_register(v, TAIL, false);
         if (!net->iommu.pages_lost) {
             forget_partial(q);
-            touch_register(v, true); /* PRO */
+            touch_register(v, STATUS, true); /* PRO */
         }
     }
     q->state = VS_WANTED_IDLE;
@@ -258,10 +288,10 @@ void guest_wanted_drain(struct vs_vcpu *v, struct guest_work *w)
 {
     guest_wanted_serve(v); /* what stands in the queue, and the workers */
     (void)guest_run(v, GUEST_WANTED_DRAIN, w);
-    touch_register(v, false);
-    touch_register(v, false); /* tail and head */
+    touch_register(v, TAIL, false);
+    touch_register(v, HEAD, false);
     w->drop = GUEST_DROP_FENCE | GUEST_DROP_IOTLB | GUEST_DROP_DEVICE;
     (void)guest_run(v, GUEST_FLUSH_DEVICE, w);
     w->drains = false;
-    touch_register(v, false); /* status: PRO */
+    touch_register(v, STATUS, false); /* PRO */
 }
