@@ -301,6 +301,8 @@ static inline void guest_wanted_serve(struct vs_vcpu *v)
 {
     guest_wanted_until(v, UINT64_MAX);
 }
+/* What the kernel's thread refuses itself; in a guest its host's. */
+bool guest_wanted_bad(const struct vs_vcpu *v, const struct vs_iommu_page_request *r);
 /* A process is unbound: what its device has asked for is over, in software and in the unit. */
 void guest_wanted_drain(struct vs_vcpu *v, struct guest_work *w);
 

@@ -106,11 +106,17 @@ static enum vs_page_response request_native(void *ctx, struct vs_txn *t,
     return (enum vs_page_response)net->ats.group[g->index].code;
 }
 
-/* The host's part of that: its kernel's thread takes the requests, its user space reads the faults
- * and puts them into the guest's own queue. */
+struct handing {
+    struct vs_vcpu *v;
+    bool any;
+};
+
+/* The host's part of that: its kernel's thread takes the requests and refuses some itself; its user
+ * space reads the faults that are left and puts them into the guest's own queue. */
 static void hand(void *ctx, struct vs_txn *t)
 {
-    struct vs_vcpu *v = ctx;
+    struct handing *h = ctx;
+    struct vs_vcpu *v = h->v;
     struct vs_net *net = v->p->net;
     struct vs_wanted *q = &net->wanted;
     const struct vs_dma_domain *d = net->driver[v->index].domain;
@@ -118,24 +124,38 @@ static void hand(void *ctx, struct vs_txn *t)
     uint64_t queue = net->own_at(v, d->requests_seen);
     for (; q->handed < net->iommu.pages_tail; q->handed++) {
         vs_hpa at = vs_iommu_read_request(&net->iommu, q->handed, &r);
+        bool refuses = guest_wanted_bad(v, &r);
         vs_hv_run(&v->hv, t, VS_HV_ENTRY_PAGE_REQUEST);
         host_touch(v, t, at.v, VS_REF_READ);
-        host_touch(v, t, queue + at.v % PAGE, VS_REF_WRITE);
+        h->any = h->any || !refuses;
+        if (!refuses) {
+            host_touch(v, t, queue + at.v % PAGE, VS_REF_WRITE);
+        } else if (r.last) {
+            vs_iommu_queue_response(&net->iommu, &r, VS_PAGE_INVALID);
+            uint64_t done_ps = guest_dma_submit(v, t);
+            net->ats.group[r.group].at_ps += done_ps - net->executing.now_ps;
+        }
     }
-    vs_hv_run(&v->hv, t, VS_HV_ENTRY_VIOMMU_FAULT);
-    vcpu_raise(v, vcpu_numbers(v)->usual, vs_now(t).v); /* KVM_SIGNAL_MSI */
+    if (h->any) {
+        vs_hv_run(&v->hv, t, VS_HV_ENTRY_VIOMMU_FAULT);
+        vcpu_raise(v, vcpu_numbers(v)->usual, vs_now(t).v); /* KVM_SIGNAL_MSI */
+    }
 }
 
 /* vs_net.hand_on: the guest takes its interrupt behind that, when the message has come. */
-static void hand_on(struct vs_vcpu *v)
+static bool hand_on(struct vs_vcpu *v)
 {
-    vcpu_kick(v, hand, v);
+    struct handing h = {v, false};
+    vcpu_kick(v, hand, &h);
     uint64_t at = vcpu_arrivals_next(v);
-    if (at != VS_NEVER) {
+    if (h.any && at != VS_NEVER) {
         vs_wait_until(&v->txn, (uint16_t)(v->p->net->engine.account + VS_ACC_dma_engine_wait),
                       (vs_ps){at});
     }
-    vcpu_interrupts(v);
+    if (h.any) {
+        vcpu_interrupts(v);
+    }
+    return h.any;
 }
 
 /* vs_net.post_page */

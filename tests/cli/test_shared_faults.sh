@@ -90,6 +90,24 @@ guest=$(mean ats.page_request)
 ok "a longer way through the host" run_alone workloads/shared_faults.lua skylake_sp_kvm $on dma.viommu=nested window=65536 cores=3 nic.vfs=3 guest.vms=each bytes=16384 ats.page_requests.group=4 hypervisor.viommu_fault.notify.instructions=9000
 ok "is waited for" test "$(mean ats.page_request)" -gt $((guest + 1000000))
 
+cat >"$work/kinds.lua" <<'EOF'
+guest(function(cpu)
+  local h = cpu:map { bytes = "16KiB", backing = "touch" }
+  local p = cpu:sva_bind()
+  for _, mode in ipairs { "privileged", "execute" } do
+    if cpu:sva_device { address = h:address(), pasid = p, count = 4, mode = mode } ~= 0 then error(mode) end
+  end
+  if cpu:sva_device { address = 1 << 46, pasid = p, count = 4 } ~= 0 then error("nobody's") end
+end)
+EOF
+for machine in skylake_sp_native skylake_sp_kvm; do
+    rm -f "$db"
+    # shellcheck disable=SC2046,SC2086 # words
+    ok "$machine: kinds that Linux does not serve, and memory of nobody" "$VIRTSIM" run "$work/kinds.lua" --quiet --db "$db" -m $machine $(for s in $on $(test $machine = skylake_sp_native || echo dma.viommu=nested); do echo "--set $s"; done)
+    equal "$machine: are invalid, and nobody's page" "12 0 0 0" "$(count ats.page_requests.invalid) $(number page_fault) $(count ats.page_requests.unexpected) $(sql 'select count(*) from unbalanced')"
+done
+equal "a guest sees what its host does not refuse" "12 4" "$(count iommu.page_events) $(count os.interrupts)"
+
 printf 'guest(function(cpu) local h = cpu:map { bytes = "64KiB", backing = "touch" } local p = cpu:sva_bind() cpu:sva_device { address = h:address(), pasid = p, count = 16, op = "write" } for k = 0, 15 do cpu:load(h:address() + k * 4096) end end)\n' >"$work/then.lua"
 rm -f "$db"
 # shellcheck disable=SC2046,SC2086 # words

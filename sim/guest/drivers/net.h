@@ -237,8 +237,8 @@ struct vs_net {
      * tables, and asks the kernel to invalidate what a nested one's device has cached. */
     void (*follow_guest)(struct vs_vcpu *v, struct vs_txn *t);
     /* The unit's event: the host's kernel and user space put page requests of a guest's process
-     * into the guest's own queue. */
-    void (*hand_on)(struct vs_vcpu *v);
+     * into the guest's own queue, and the guest is interrupted; false: there is none to hand on. */
+    bool (*hand_on)(struct vs_vcpu *v);
     /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;

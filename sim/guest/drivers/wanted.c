@@ -66,8 +66,7 @@ static void answer(struct vs_vcpu *v, const struct vs_iommu_page_request *r,
     net->ats.group[r->group].at_ps += net->executed_ps - net->executing.now_ps;
 }
 
-/* What the thread refuses itself. */
-static bool bad(const struct vs_vcpu *v, const struct vs_iommu_page_request *r)
+bool guest_wanted_bad(const struct vs_vcpu *v, const struct vs_iommu_page_request *r)
 {
     bool privileged = r->prefix & VS_PASID_PRIVILEGED, execute = r->prefix & VS_PASID_EXECUTE;
     return !vs_radix_reaches(&v->space.format, r->address) ||
@@ -96,12 +95,15 @@ static bool keep(struct vs_vcpu *v, const struct vs_iommu_page_request *r)
     return true;
 }
 
-/* One request out of the queue. */
+/* One request out of the queue; what a guest's host has refused is not in the guest's. */
 static void take(struct vs_vcpu *v, uint64_t number)
 {
     struct vs_iommu_page_request r;
     const struct vs_dma_domain *m = domain_of(v);
     struct guest_work w = {.entry = vs_iommu_read_request(&v->p->net->iommu, number, &r).v};
+    if (m->own && guest_wanted_bad(v, &r)) {
+        return;
+    }
     if (m->own) {
         w.entry = m->requests_seen + w.entry % GUEST_QUEUE;
     }
@@ -109,7 +111,7 @@ static void take(struct vs_vcpu *v, uint64_t number)
     if (!r.read && !r.write && r.last) { /* a stop marker */
         return;
     }
-    if (!bad(v, &r)) {
+    if (!guest_wanted_bad(v, &r)) {
         (void)keep(v, &r);
     } else if (r.last) {
         answer(v, &r, VS_PAGE_INVALID);
@@ -148,9 +150,14 @@ static void take_event(struct vs_vcpu *v)
 {
     struct vs_wanted *q = &v->p->net->wanted;
     struct guest_work w = {0};
-    if (domain_of(v)->own) {
-        v->p->net->hand_on(v);
-    } else {
+    if (domain_of(v)->own && !v->p->net->hand_on(v)) { /* the host has answered all of them */
+        (void)vs_iommu_page_requests_done(&v->p->net->iommu,
+                                          vs_iommu_page_requests(&v->p->net->iommu));
+        q->read_ps = vs_now(&v->txn).v;
+        q->state = VS_WANTED_IDLE;
+        return;
+    }
+    if (!domain_of(v)->own) {
         v->os_count[VS_CNT_os_interrupts]++;
         vcpu_exception(v);
         (void)guest_run(v, GUEST_WANTED_EVENT, &w);
