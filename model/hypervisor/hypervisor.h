@@ -52,6 +52,7 @@ enum vs_hv_result {
     X(HOST_RECEIVE, "host_receive")                                                                \
     X(HOST_SEND, "host_send")                                                                      \
     X(HOST_MAILBOX, "host_mailbox")                                                                \
+    X(HOST_VIRTCHNL, "host_virtchnl")                                                              \
     X(HOST_POLL, "host_poll")                                                                      \
     X(HOST_BRIDGE, "host_bridge")                                                                  \
     X(HOST_PUT, "host_put")                                                                        \

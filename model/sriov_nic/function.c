@@ -15,9 +15,6 @@
 #define MSIX_BAR 3u
 #define QRX_TAIL 0x2000u /* of each queue, four bytes apart, as QTX_TAIL from 0 on */
 #define MAIL_END (VS_NIC_VFMBMEM + 4u * VS_NIC_MAIL_WORDS)
-#define RSTAT 0x8800u
-#define RESET_COMPLETE 1u
-#define VF_ACTIVE 2u
 
 void vs_nic_identity(const struct vs_nic *n, struct vs_pci_identity *physical,
                      struct vs_pci_identity *virtual_function)
@@ -58,11 +55,13 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned bytes, 
     if (mailbox(f, bar, offset, bytes)) {
         vs_nic_mailbox_write(f->adapter, (uint32_t)(f - f->adapter->fn), offset, (uint32_t)value,
                              at);
+    } else if (!bar && bytes == 4) {
+        vs_nic_admin_write(f->adapter, (uint32_t)(f - f->adapter->fn), offset, (uint32_t)value, at);
     }
 }
 
-/* A virtual function's registers: where its queues end, its mailbox, and whether its reset is over.
- */
+/* A virtual function's registers: where its queues end, its mailbox or admin queues, and whether
+ * its reset is over. */
 static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned bytes, vs_ps at)
 {
     const struct vs_nic_function *f = ctx;
@@ -79,7 +78,9 @@ static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned byte
     if (offset % 4u == 0 && offset >= QRX_TAIL && (offset - QRX_TAIL) / 4u < pairs) {
         return f->queue[(offset - QRX_TAIL) / 4u].rx.tail;
     }
-    return offset != RSTAT ? 0 : f->queue->rx.ready ? VF_ACTIVE : RESET_COMPLETE;
+    return offset == VS_NIC_RSTAT
+               ? vs__nic_reset_state(f, at)
+               : vs_nic_admin_read(f->adapter, (uint32_t)(f - f->adapter->fn), offset, at);
 }
 
 /* A ring forgets everything; packets that somebody followed are lost on their way. */
@@ -110,7 +111,8 @@ static void reset_queue(struct vs_nic *n, struct vs_nic_queue *q)
     empty(&q->rx);
     vs__nic_drop_write_backs(n, q);
     q->irq_due_ps = VS_NIC_NEVER;
-    q->stopped = false;
+    q->stopped = q->off[0] = q->off[1] = false;
+    q->vector = (uint32_t)(q - q->fn->queue);
 }
 
 /* Resets a function. */
@@ -122,6 +124,7 @@ static void reset(void *ctx, vs_ps at)
         reset_queue(f->adapter, &f->queue[i]);
     }
     vs__nic_mailbox_reset(&f->mailbox);
+    vs__nic_admin_reset(f);
 }
 
 struct vs_function_port vs_nic_function_port(struct vs_nic *n, uint32_t vf)

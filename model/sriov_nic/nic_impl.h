@@ -95,6 +95,13 @@ void vs__nic_plan_interrupt(struct vs_nic *n, struct vs_nic_queue *q);
 /* mailbox.c: nothing is in it, and nobody's. */
 void vs__nic_mailbox_reset(struct vs_nic_mailbox *m);
 
+/* adminq.c: its queues are as nobody has used them, and given back; whether an address is the
+ * function's; what its reset register reads. */
+void vs__nic_admin_reset(struct vs_nic_function *f);
+void vs__nic_admin_free(struct vs_nic_function *f);
+bool vs__nic_has_address(const struct vs_nic_function *f, uint64_t mac);
+uint32_t vs__nic_reset_state(const struct vs_nic_function *f, vs_ps at);
+
 /* coalesce.c: whether it is a segment that others may follow. */
 bool vs__nic_joins(const struct vs_nic_arrival *a);
 /* Ends the queue's aggregate where the packet cannot be part of it; descriptors that it takes. */

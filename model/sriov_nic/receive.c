@@ -11,7 +11,7 @@ void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t queue, uint32_t tail)
 void vs_nic_rx_offered(struct vs_nic *n, uint32_t queue, uint32_t tail)
 {
     n->queue[queue].rx.tail = tail;
-    n->queue[queue].rx.ready = true;
+    n->queue[queue].rx.ready = !n->queue[queue].off[0];
 }
 
 void vs__nic_plan_interrupt(struct vs_nic *n, struct vs_nic_queue *q)
@@ -208,19 +208,21 @@ uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at)
 /* The function's message is sent, and the packets that it announces have had it. */
 static void interrupt(struct vs_nic *n, struct vs_nic_queue *q, vs_ps at)
 {
-    uint32_t vector = (uint32_t)(q - q->fn->queue), pool = (uint32_t)(q - n->queue);
+    uint32_t vector = q->vector, pool = (uint32_t)(q - n->queue);
     if (n->n_interfaces && pool < n->n_fn) {
         vector = vs_nic_pool_vector(n, pool); /* the physical function has it */
     }
-    if (n->link.fires && !n->link.fires(n->link.fires_ctx, q->fn->requester, vector)) {
-        q->irq_due_ps = VS_NIC_NEVER; /* masked: configuration space keeps it */
+    bool none = vector == VS_NIC_NO_VECTOR;
+    if (none || (n->link.fires && !n->link.fires(n->link.fires_ctx, q->fn->requester, vector))) {
+        q->irq_due_ps = VS_NIC_NEVER; /* masked: configuration space keeps it; or it has none */
         return;
     }
     vs__nic_flush_queue(n, q, at.v);
     vs_tape_clear(&n->tape);
     struct vs_txn *t = vs__nic_dma(n, q->fn, at.v);
     vs_open(t, VS_OP_MSI);
-    n->link.message(n->link.ctx, t, q->fn->requester, q->msi_address, q->msi_data);
+    const struct vs_nic_queue *m = q->vector < n->pairs ? &q->fn->queue[q->vector] : q->fn->queue;
+    n->link.message(n->link.ctx, t, q->fn->requester, m->msi_address, m->msi_data);
     vs_close(t);
     n->count[VS_CNT_nic_interrupts]++;
     q->last_irq_ps = at.v;

@@ -171,6 +171,7 @@ static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
     q->tx_journey = malloc(q->tx.n * sizeof *q->tx_journey); /* where tx_begun says so */
     q->rx_journey = malloc(q->rx.n * sizeof *q->rx_journey); /* up to rx_done, as rx_seen_ps */
     q->rx_seen_ps = malloc(q->rx.n * sizeof *q->rx_seen_ps);
+    q->vector = i;
     q->tx_begun = calloc(q->tx.n, sizeof *q->tx_begun);
     q->rx_follows = calloc(q->rx.n, sizeof *q->rx_follows);
     q->tx_of = n->n_interfaces ? calloc(q->tx.n, sizeof *q->tx_of) : NULL;
@@ -219,7 +220,7 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
     n->n_fn = (uint32_t)(c->path ? c->pools : c->vfs);
     n->n_interfaces = (uint32_t)(c->path ? c->vfs : 0);
     n->pf_requester = pf_requester;
-    n->irq_due_ps = n->kept_due_ps = VS_NIC_NEVER;
+    n->irq_due_ps = n->kept_due_ps = n->admin_due_ps = VS_NIC_NEVER;
     n->pairs = (uint32_t)c->queues;
     n->n_all = n->n_fn + (c->path || c->physical != VS_NIC_NOBODY);
     n->n_queues = n->n_all * n->pairs;
@@ -256,6 +257,9 @@ void vs_nic_free(struct vs_nic *n)
         free(q->tx_of);
         vs_tape_free(&q->tx.fetch);
         vs_tape_free(&q->rx.fetch);
+    }
+    for (uint32_t i = 0; n->fn && i < n->n_all; i++) {
+        vs__nic_admin_free(&n->fn[i]);
     }
     free(n->queue);
     free(n->fn);

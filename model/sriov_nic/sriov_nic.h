@@ -18,6 +18,7 @@
 #ifndef VIRTSIM_SRIOV_NIC_H
 #define VIRTSIM_SRIOV_NIC_H
 
+#include "sriov_nic/adminq.h"
 #include "virtsim/port/function.h"
 #include "virtsim/port/upstream.h"
 #include "virtsim/port/wire.h"
@@ -62,6 +63,7 @@
 #define VS_NIC_MAX_FRAME 10240u           /* what the transmit buffer keeps free for the next one */
 #define VS_NIC_OUT_PIECES 40u             /* descriptors of a stream's 64 KiB, or of one frame */
 #define VS_NIC_NEVER UINT64_MAX
+#define VS_NIC_NO_VECTOR UINT32_MAX
 
 /* Of a frame. Without one (VS_NIC_ADDRESSED) it goes from its function to the other end. */
 struct vs_nic_header {
@@ -152,6 +154,8 @@ struct vs_nic_queue {
     struct vs_nic_function *fn;
     uint16_t actor;         /* of its packets: its function, or of several pairs this one */
     bool ever_irq, stopped; /* stopped: the IOMMU blocked what it was to send */
+    bool off[2];            /* receiving, sending: the physical function's driver has disabled it */
+    uint32_t vector;        /* which of its function's vectors announces it: VS_NIC_NO_VECTOR */
     struct vs_nic_ring tx, rx;
     uint64_t msi_address;
     uint32_t msi_data;
@@ -184,6 +188,7 @@ struct vs_nic_function {
     bool deaf;                   /* its receive unit is disabled: nothing comes to it */
     uint64_t mac;                /* its own address */
     struct vs_nic_mailbox mailbox;
+    struct vs_nic_admin *admin;       /* its admin queues; NULL: nobody has used them */
     uint8_t vlans[VS_NIC_VLANS / 8u]; /* a bit for each that it is in */
     uint64_t rate_free_ps;            /* nic.rate_mbps lets it send again */
 };
@@ -240,6 +245,12 @@ struct vs_nic {
     uint16_t pf_requester;
     uint64_t mail_address; /* the physical function's message for mailboxes; 0: nobody wants it */
     uint32_t mail_data;
+    struct { /* the firmware has a command before it, and acts then */
+        void *ctx;
+        void (*rung)(void *ctx, uint64_t at_ps);
+    } firmware;
+    uint64_t firmware_ps;  /* it was about the last one until then */
+    uint64_t admin_due_ps; /* when it acts next; VS_NIC_NEVER */
     uint64_t count[VS_CNT_nic_N];
 };
 
@@ -296,6 +307,26 @@ bool vs_nic_mail_lock(struct vs_nic *n, uint32_t vf);
 void vs_nic_mail_release(struct vs_nic *n, uint32_t vf, bool message, vs_ps at);
 /* Which message interrupts the physical function for mailboxes. */
 void vs_nic_mail_vector(struct vs_nic *n, uint64_t address, uint32_t data);
+/* adminq.c. The registers of a function's admin queues, at a virtual one's offsets (VS_NIC_ATQBAL
+ * and others): a read, and a write, which the firmware acts on when it is the tail of what is sent
+ * (vs_nic_admin_step). */
+uint32_t vs_nic_admin_read(const struct vs_nic *n, uint32_t fn, uint64_t offset, vs_ps at);
+void vs_nic_admin_write(struct vs_nic *n, uint32_t fn, uint64_t offset, uint32_t value, vs_ps at);
+/* When the firmware acts next; what it does by `at`, and when again. */
+static inline uint64_t vs_nic_admin_due(const struct vs_nic *n)
+{
+    return n->admin_due_ps;
+}
+uint64_t vs_nic_admin_step(struct vs_nic *n, vs_ps at);
+/* How many addresses the function would have with this one, its own among them; 0: it has it. */
+uint32_t vs_nic_admin_addresses(const struct vs_nic *n, uint32_t vf, uint64_t mac);
+/* How often it was reset since it has used its queues; its reset is over at that time. */
+uint32_t vs_nic_admin_resets(const struct vs_nic *n, uint32_t vf);
+void vs_nic_admin_resetting(struct vs_nic *n, uint32_t vf, vs_ps until);
+/* What the physical function's driver does with a queue: it is enabled or not, one way; which
+ * vector announces it, 0 being the one that admin queues have. */
+void vs_nic_switch_queue(struct vs_nic *n, uint32_t queue, bool sends, bool on);
+void vs_nic_map_vector(struct vs_nic *n, uint32_t queue, uint32_t vector);
 /* A header as it lies in memory; what lies there as a header. */
 void vs_nic_write_header(unsigned char bytes[VS_NIC_HEADER_BYTES], const struct vs_nic_header *h);
 struct vs_nic_header vs_nic_read_header(const unsigned char *bytes);

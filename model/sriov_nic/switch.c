@@ -36,7 +36,7 @@ static bool without_pool(const struct vs_nic *n, uint64_t mac)
 /* The address is this function's; interfaces without a pool have the physical one. */
 static bool has(const struct vs_nic *n, uint32_t vf, uint64_t mac)
 {
-    return mac == n->fn[vf].mac || (vf == n->n_fn && without_pool(n, mac));
+    return vs__nic_has_address(&n->fn[vf], mac) || (vf == n->n_fn && without_pool(n, mac));
 }
 
 /* The frame is for this function. */
@@ -105,7 +105,7 @@ static bool switched(struct vs_nic *n, const struct vs_nic_function *f, struct v
     bool local = false, tagged = h.vlan != 0, ours = false;
     uint32_t own = (uint32_t)(f - n->fn);
     if (f->check_source &&
-        (h.from != f->mac || (tagged && (f->port_vlan || !in_vlan(f, h.vlan))))) {
+        (!vs__nic_has_address(f, h.from) || (tagged && (f->port_vlan || !in_vlan(f, h.vlan))))) {
         n->count[VS_CNT_nic_spoofed]++;
         return false;
     }

@@ -26,6 +26,9 @@ void vs_nic_tx_offered(struct vs_nic *n, uint32_t queue, uint32_t tail, vs_ps at
                        const struct vs_nic_doorbell *how)
 {
     struct vs_nic_queue *q = &n->queue[queue];
+    if (q->off[1]) { /* the next doorbell of a queue that is enabled again announces them, too */
+        return;
+    }
     for (uint32_t s = q->tx.tail; s != tail; s = (s + 1) % q->tx.n) {
         if (q->tx_begun[s]) {
             struct vs_journey *j = &q->tx_journey[s];

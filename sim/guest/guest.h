@@ -317,6 +317,11 @@ void guest_vf_transmit(struct vs_vcpu *v);
  * has waited so long. */
 void guest_vf_mailbox(struct vs_vcpu *v);
 void guest_vf_mailbox_waited(struct vs_vcpu *v, uint64_t until_ps);
+/* A register of the vCPU's function, over the link: read and waited for; written, posted. */
+uint32_t guest_vf_get(struct vs_vcpu *v, uint64_t offset);
+void guest_vf_put(struct vs_vcpu *v, uint64_t offset, uint32_t value);
+/* virtchnl.c: the same as guest_vf_mailbox over admin queues. */
+void guest_vf_virtchnl(struct vs_vcpu *v);
 /* A program waits for packets: it sleeps until an interrupt or its time-out, then collects them. */
 void guest_vf_receive(struct vs_vcpu *v);
 

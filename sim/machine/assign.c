@@ -359,6 +359,17 @@ static bool make_memory(struct vs_vcpu *v, struct vs_driver *d)
     return d->tx_ring && d->rx_ring && d->tx_buffers && d->rx_buffers;
 }
 
+bool machine_net_admin_memory(struct vs_vcpu *v)
+{
+    struct vs_driver *d = &v->p->net->driver[v->index];
+    if (!d->admin.at) {
+        v->space.global = v->p->ept.global_pages != 0;
+        d->admin.at = make_ring(v, d, VS__NET_ADMIN_BYTES, &d->admin.base);
+        v->space.global = false;
+    }
+    return d->admin.at != 0;
+}
+
 bool machine_interface_assign(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;

@@ -73,15 +73,32 @@ static bool sent(struct machine_host_queue *q, uint32_t slot)
     return (machine_host_look(q, true, slot) >> 32 & VS_NIC_DD) != 0;
 }
 
+void machine_host_reads(struct vs_net *net, struct vs_worker *w, unsigned n)
+{
+    struct vs_pcie *link = &net->link[0];
+    for (unsigned i = 0; i < n; i++) {
+        (void)vs_pcie_ask(link, &w->txn, VS_PCIE_READ, 4,
+                          link->cfg.mmio_read * w->thread.hw->clock.period_ps);
+    }
+}
+
+vs_ps machine_host_writes(struct vs_net *net, struct vs_worker *w, unsigned n)
+{
+    struct vs_pcie *link = &net->link[0];
+    vs_ps there = vs_now(&w->txn);
+    for (unsigned i = 0; i < n; i++) {
+        vs_open(&w->txn, VS_OP_MMIO_WRITE);
+        vs_charge(&w->txn, (uint16_t)(link->account + VS_ACC_pcie_mmio_write),
+                  (vs_ps){link->cfg.doorbell * w->thread.hw->clock.period_ps});
+        vs_close(&w->txn);
+        there = vs_pcie_doorbell(link, vs_now(&w->txn));
+    }
+    return there;
+}
+
 vs_ps machine_host_doorbell(struct machine_host_queue *q)
 {
-    struct vs_worker *w = q->worker;
-    struct vs_pcie *link = &q->net->link[0];
-    vs_open(&w->txn, VS_OP_MMIO_WRITE);
-    vs_charge(&w->txn, (uint16_t)(link->account + VS_ACC_pcie_mmio_write),
-              (vs_ps){link->cfg.doorbell * w->thread.hw->clock.period_ps});
-    vs_close(&w->txn);
-    return vs_pcie_doorbell(link, vs_now(&w->txn));
+    return machine_host_writes(q->net, q->worker, 1);
 }
 
 void machine_host_refill(struct machine_host_queue *q)

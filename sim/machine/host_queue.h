@@ -27,6 +27,10 @@ void machine_host_queue_begin(struct machine_host_queue *q);
 void machine_host_needs(const struct vs_net *net, const char *const *programs, size_t n,
                         const char *knob, const char *lacks, struct vs_errors *errors);
 
+/* Registers of the adapter's physical function: so many are read, one after the other, until the
+ * last one is there; so many are written, posted: when the device has the last one. */
+void machine_host_reads(struct vs_net *net, struct vs_worker *w, unsigned n);
+vs_ps machine_host_writes(struct vs_net *net, struct vs_worker *w, unsigned n);
 /* References to the host's memory, by its kernel's direct map. */
 void machine_host_touch(struct vs_worker *w, uint64_t hpa, uint64_t bytes, enum vs_ref ref);
 /* Writes a descriptor for a buffer at `at`; looks at one: what the adapter has written there. */

@@ -171,6 +171,8 @@ void machine_interfaces_interrupt(struct vs_net *net, uint8_t vector, uint64_t a
 /* assign.c: rings and buffers of a vCPU's interface, in its machine's memory; false: memory is
  * short. */
 bool machine_interface_assign(struct vs_vcpu *v);
+/* assign.c: the memory of a driver's admin queues; false: there is not so much. */
+bool machine_net_admin_memory(struct vs_vcpu *v);
 #define MACHINE_HOST_POOLS 0x42u /* and from there on those of pools */
 #define MACHINE_HOST_APIC 254u   /* whom the physical function's messages are for: no vCPU */
 #define MACHINE_HOST_QUEUE 0x40u /* their vectors, of the host's: no guest sees them */
@@ -182,6 +184,15 @@ struct vs_worker;
 struct machine_mail *machine_mail_make(struct vs_net *net, struct vs_worker *worker);
 void machine_mail_free(struct machine_mail *m);
 void machine_mail_task(struct machine_mail *m);
+
+/* virtchnl.c: its part of admin queues; NULL as above. Its own queues are made when a virtual
+ * function's driver begins; false: the host has no memory for them. It answers what has come into
+ * them; when it is to be called again, 0: when there is more. */
+struct machine_virtchnl;
+struct machine_virtchnl *machine_virtchnl_make(struct vs_net *net, struct vs_worker *worker);
+void machine_virtchnl_free(struct machine_virtchnl *m);
+bool machine_virtchnl_begin(struct machine_virtchnl *m);
+uint64_t machine_virtchnl_task(struct machine_virtchnl *m);
 
 /* affected.c: the vCPU's hypervisor learns what its processor is affected by. */
 void machine_affect(struct vs_vcpu *v, const struct vs_cpu_config *cpu);

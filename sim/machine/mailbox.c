@@ -5,8 +5,7 @@
  * a message word by word over the link, judges it by what the host's administrator has set, and
  * writes the answer back. Its thread does what Linux does in the interrupt's handler.
  */
-#include "host/sched/worker.h"
-#include "machine_impl.h"
+#include "host_queue.h"
 
 #include <stdlib.h>
 
@@ -34,31 +33,16 @@ struct machine_mail {
 
 /* ---- registers ---- */
 
-/* Registers are read, one after the other; when the last one is there. */
+/* Registers are read, one after the other. */
 static void reads(const struct machine_mail *m, unsigned n)
 {
-    struct vs_worker *w = m->worker;
-    struct vs_pcie *link = &m->net->link[0];
-    for (unsigned i = 0; i < n; i++) {
-        (void)vs_pcie_ask(link, &w->txn, VS_PCIE_READ, 4,
-                          link->cfg.mmio_read * w->thread.hw->clock.period_ps);
-    }
+    machine_host_reads(m->net, m->worker, n);
 }
 
 /* Registers are written, posted; when the device has the last one. */
 static vs_ps writes(const struct machine_mail *m, unsigned n)
 {
-    struct vs_worker *w = m->worker;
-    struct vs_pcie *link = &m->net->link[0];
-    vs_ps there = vs_now(&w->txn);
-    for (unsigned i = 0; i < n; i++) {
-        vs_open(&w->txn, VS_OP_MMIO_WRITE);
-        vs_charge(&w->txn, (uint16_t)(link->account + VS_ACC_pcie_mmio_write),
-                  (vs_ps){link->cfg.doorbell * w->thread.hw->clock.period_ps});
-        vs_close(&w->txn);
-        there = vs_pcie_doorbell(link, vs_now(&w->txn));
-    }
-    return there;
+    return machine_host_writes(m->net, m->worker, n);
 }
 
 /* ---- what is asked for ---- */

@@ -79,6 +79,13 @@ static void there(void *ctx, uint32_t queue, uint64_t at_ps)
     }
 }
 
+/* The adapter's firmware has something to do then. */
+static void rung(void *ctx, uint64_t at_ps)
+{
+    struct vs_net *net = ctx;
+    vs_kernel_wake(net->p->kernel, net->nic_agent, at_ps);
+}
+
 /* ---- agents ---- */
 
 /* What arrives, what is to be sent and what interrupts are due by now; when there is more.
@@ -95,12 +102,16 @@ static vs_inlined uint64_t work(struct vs_net *net, uint64_t now_ps, uint64_t *t
     if (vs_nic_flush_due(n) <= now_ps) {
         (void)vs_nic_flush(n, (vs_ps){now_ps});
     }
+    if (vs_nic_admin_due(n) <= now_ps) {
+        (void)vs_nic_admin_step(n, (vs_ps){now_ps});
+    }
     if (vs_nic_rx_next(n) <= now_ps) {
         (void)vs_nic_rx_step(n, (vs_ps){now_ps});
     }
     uint64_t next = vs_nic_tx_look(n, (vs_ps){now_ps}), interrupt = vs_nic_interrupt_due(n),
              rx = vs_nic_rx_next(n); /* what was sent may have come through the switch */
-    uint64_t flush = vs_nic_flush_due(n);
+    uint64_t flush = vs_nic_flush_due(n), admin = vs_nic_admin_due(n);
+    next = admin < next ? admin : next;
     next = rx < next ? rx : next;
     next = flush < next ? flush : next;
     next = interrupt < next ? interrupt : next;
@@ -353,6 +364,8 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
         s = s ? s : vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, PF_REQUESTER);
         net->nic.reader.ctx = net;
         net->nic.reader.there = there;
+        net->nic.firmware.ctx = net;
+        net->nic.firmware.rung = rung;
         vs_dma_engine_init(&net->engine, &net->engine_config, p->ledger, &link);
     }
     net->driver = calloc(p->n_vcpus, sizeof *net->driver);

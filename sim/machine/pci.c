@@ -35,6 +35,9 @@ static void start(struct vs_net *net, uint32_t fn)
         f->msix[vs_nic_pool_vector(&net->nic, i)] =
             (struct vs_msix_entry){q->msi_address, q->msi_data, 0};
     }
+    if (fn < vs_nic_virtual(&net->nic) && net->nic_config.has_virtchnl) { /* of admin queues */
+        f->msix[net->nic.pairs] = f->msix[0];
+    }
     if (fn == net->nic.n_fn && net->physical) { /* and the one for mailboxes */
         f->msix[net->nic.pairs] =
             (struct vs_msix_entry){net->nic.mail_address, net->nic.mail_data, 0};

@@ -12,6 +12,7 @@
 struct machine_physical {
     struct machine_host_queue q;
     struct machine_mail *mail;
+    struct machine_virtchnl *talk;
     /* when mailboxes have interrupted it, VS_NIC_NEVER: they have not; and for the last time */
     uint64_t mail_ps, last_mail_ps;
 };
@@ -69,7 +70,7 @@ static void answer(struct machine_physical *m, uint32_t bytes, const struct vs_n
     machine_host_announce(q);
 }
 
-/* vs_worker_device.piece: all mailboxes, or one frame. */
+/* vs_worker_device.piece: what has come in mailboxes and admin queues, or one frame. */
 static bool piece(void *ctx, struct vs_worker *w)
 {
     struct machine_physical *m = ctx;
@@ -79,7 +80,13 @@ static bool piece(void *ctx, struct vs_worker *w)
     uint64_t now = vs_now(&w->txn).v;
     if (m->mail_ps <= now) { /* what comes from now on interrupts again */
         m->mail_ps = m->last_mail_ps > now ? m->last_mail_ps : VS_NIC_NEVER;
-        machine_mail_task(m->mail);
+        if (nic->cfg.has_mailbox) {
+            machine_mail_task(m->mail);
+        }
+        uint64_t again = machine_virtchnl_task(m->talk);
+        if (again) {
+            machine_physical_interrupt(m->q.net, MACHINE_HOST_MAIL, again);
+        }
         return true;
     }
     if (!vs_nic_rx_ready(nic, queue, vs_now(&w->txn))) { /* it looks, and nothing is there */
@@ -107,11 +114,18 @@ void machine_physical_interrupt(struct vs_net *net, uint8_t vector, uint64_t at_
     }
 }
 
+/* vs_net.admin */
+static bool admin(struct vs_vcpu *v)
+{
+    return machine_net_admin_memory(v) && machine_virtchnl_begin(v->p->net->physical->talk);
+}
+
 /* ---- making ---- */
 
 void machine_physical_check(const struct vs_net *net, struct vs_errors *errors)
 {
-    static const char *const needs[] = {"host_receive", "host_send", "host_mailbox"};
+    static const char *const needs[] = {"host_receive", "host_send", "host_mailbox",
+                                        "host_virtchnl"};
     const struct vs_platform *p = net->p;
     const struct vs_nic_config *c = &net->nic_config;
     if (!c->physical) {
@@ -150,7 +164,9 @@ enum vs_status machine_physical_make(struct vs_net *net)
     m->q.number = vs_nic_physical_queue(&net->nic);
     m->mail_ps = VS_NIC_NEVER;
     m->mail = machine_mail_make(net, m->q.worker);
-    if (!m->mail) {
+    m->talk = machine_virtchnl_make(net, m->q.worker);
+    net->admin = admin;
+    if (!m->mail || !m->talk) {
         return VS_E_NOMEM;
     }
     if (!machine_host_queue_make(&m->q, true, true) || !machine_net_assign_host(net)) {
@@ -166,6 +182,7 @@ void machine_physical_free(struct vs_net *net)
 {
     if (net->physical) {
         machine_mail_free(net->physical->mail);
+        machine_virtchnl_free(net->physical->talk);
         machine_host_queue_free(&net->physical->q);
         free(net->physical);
     }

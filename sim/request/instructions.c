@@ -342,6 +342,12 @@ void request_mailbox(struct vs_vcpu *v)
     guest_vf_mailbox(v);
 }
 
+/* The driver asks it by its admin queue. */
+void request_virtchnl(struct vs_vcpu *v)
+{
+    guest_vf_virtchnl(v);
+}
+
 /* Sends a packet through the vCPU's virtual function. */
 void request_send(struct vs_vcpu *v)
 {

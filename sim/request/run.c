@@ -64,8 +64,9 @@ bool vs_platform_lacks(const struct vs_platform *p, enum vs_req kind, char *out,
     const char *why =
         kind == VS_REQ_SEND || kind == VS_REQ_TRANSMIT || kind == VS_REQ_RECV ||
                 kind == VS_REQ_DMA || kind == VS_REQ_DMA_MAP || kind == VS_REQ_DMA_UNMAP ||
-                kind == VS_REQ_DEVICE || kind == VS_REQ_MAILBOX || kind == VS_REQ_PCI_READ ||
-                kind == VS_REQ_PCI_WRITE || kind == VS_REQ_BAR_READ || kind == VS_REQ_BAR_WRITE
+                kind == VS_REQ_DEVICE || kind == VS_REQ_MAILBOX || kind == VS_REQ_VIRTCHNL ||
+                kind == VS_REQ_PCI_READ || kind == VS_REQ_PCI_WRITE || kind == VS_REQ_BAR_READ ||
+                kind == VS_REQ_BAR_WRITE
             ? (p->net ? NULL : "this machine has no NIC (nic.present = 0)")
         : kind == VS_REQ_HOST_PROTECT ? host_memory_lacks(p)
         : kind == VS_REQ_VIEW || kind == VS_REQ_VIEW_PROTECT || kind == VS_REQ_VIEW_MAP

@@ -202,6 +202,12 @@ local program = {
     { "request", run = 400, code = 2048,
       source = "reading of ixgbe_rcv_msg_from_vf and what it calls: a message of 16 words copied twice, its kind's checks, lists of filters", grade = "assumed" },
   },
+  -- drivers/net/ethernet/intel/i40e/i40e_virtchnl_pf.c: a message over the admin queue, beside its registers
+  host_virtchnl = {
+    offset = 0xd60000,
+    { "message", run = 600, code = 3072,
+      source = "reading of i40e_clean_adminq_subtask, i40e_clean_arq_element, i40e_vc_process_vf_msg with its check of lengths, one handler and i40e_asq_send_command with the answer", grade = "assumed" },
+  },
   -- nic.path = host: drivers/net/ethernet/intel/ixgbe/ixgbe_main.c, net/bridge, drivers/net/tap.c, drivers/vhost/net.c;
   -- copies are the machine's own, descriptor by descriptor and line by line
   host_poll = {

@@ -16,6 +16,7 @@ return {
     moderation_ns = { 16000, "Linux mlx5 en.h: MLX5E_PARAMS_DEFAULT_RX_CQ_MODERATION_USEC 0x10", "documented" },
     rss = { entries = { 128, "Linux mlx5 en.h: MLX5E_LOG_INDIR_RQT_SIZE 0x7", "documented" } },
     has = {
+      virtchnl = { false, "Linux mlx5 cmd.c: a function has a command queue to the firmware, and none to the physical one's driver", "documented" },
       pools = { 0, "Linux mlx5 en_main.c: no ndo_dfwd_add_station", "documented" },
       pairs = { 64, "Linux mlx5 en.h: MLX5E_MAX_NUM_CHANNELS, half of the table's 128 entries", "documented" },
       queues = { 65536, "queues are objects in the host's memory; nothing in the driver bounds their sum", "assumed" },

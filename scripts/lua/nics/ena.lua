@@ -12,6 +12,7 @@ return {
     moderation_ns = { 20000, "D1650: initial interval of receive interrupts", "documented" },
     rss = { entries = { 128, "ena_netdev.h: ENA_RX_RSS_TABLE_LOG_SIZE 7", "documented" } },
     has = {
+      virtchnl = { false, "Linux ena_com.c: an admin queue to the card, in another format", "documented" },
       pools = { 0, "Linux ena_netdev.c: no ndo_dfwd_add_station", "documented" },
       pairs = { 32, "D1652: queues of an interface, at most", "documented" },
       queues = { 4096, "each interface has its own; the card's sum is not published", "assumed" },

@@ -11,5 +11,8 @@ return {
     register = { "978.6ns", "D1645: a read of a virtual function's register takes 1581.2 ns; less the link both ways and the core's part on a Haswell host", "derived" },
     sriov = { total_vfs = { 8, "Intel 82576EB datasheet: 8 virtual functions a port", "documented" } },
   },
-  nic = { link = { gbps = { 1, "Intel 82576EB: 1 Gb/s ports", "documented" } } },
+  nic = {
+    link = { gbps = { 1, "Intel 82576EB: 1 Gb/s ports", "documented" } },
+    has = { virtchnl = { false, "Linux igbvf mbx.h: its functions have mailboxes of registers", "documented" } },
+  },
 }

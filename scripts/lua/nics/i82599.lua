@@ -25,6 +25,7 @@ return {
     interface = { 614400, "Linux ixgbe_type.h, IXGBE_MAC_D 4096 and IXGBE_XAUI_D 2048 bit times of an 82599's interface each way, at 10 Gb/s: what the headroom of flow control has to hold, the most that it takes; an external PHY's (IXGBE_PHY_D) is not an SFP+'s", "assumed" },
     rss = { entries = { 128, "Intel 82599 datasheet 7.1.2.8.1: redirection table of 128 entries", "documented" } },
     has = {
+      virtchnl = { false, "Linux ixgbevf mbx.h: its functions have mailboxes of registers", "documented" },
       mailbox = { true, "Intel 82599 datasheet: VFMAILBOX, VFMBMEM; Linux ixgbevf mbx.h", "documented" },
       pools = { 63, "Linux ixgbe.h: IXGBE_MAX_MACVLANS 63, of the 64 pools of an 82599 (IXGBE_MAX_VMDQ_INDICES), one of which is the physical function's own", "documented" },
       pairs = { 4, "Linux ixgbe_lib.c, ixgbe_set_sriov_queues: 4 of each function up to 32 functions (IXGBE_RSS_4Q_MASK), 2 beyond", "documented" },

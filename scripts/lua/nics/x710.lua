@@ -9,6 +9,7 @@ return {
   nic = {
     link = { gbps = { 10, "X710: 10 Gb/s ports", "documented" } },
     has = {
+      virtchnl = { true, "Linux iavf_register.h, iavf_adminq.c: VF_ATQ and VF_ARQ of an X710's functions", "documented" },
       pools = { 128, "Linux i40e.h: I40E_MAX_MACVLANS 128, channel VSIs of the physical function's (VMDq2)", "documented" },
       pairs = { 16, "Linux i40e.h: I40E_MAX_VF_QUEUES 16; 4 unless more are asked for (I40E_DEFAULT_QUEUES_PER_VF)", "documented" },
       queues = { 1536, "Linux i40e_common.h: I40E_MAX_PF_QUEUES 1536", "documented" },

@@ -26,8 +26,7 @@ static const struct {
 
 /* ---- registers, over the link ---- */
 
-/* Reads a register of the function's, and waits for it. */
-static uint32_t get(struct vs_vcpu *v, uint64_t offset)
+uint32_t guest_vf_get(struct vs_vcpu *v, uint64_t offset)
 {
     struct vs_net *net = v->p->net;
     uint32_t vf = net->driver[v->index].vf;
@@ -39,8 +38,7 @@ static uint32_t get(struct vs_vcpu *v, uint64_t offset)
     return (uint32_t)f.bar_read(f.ctx, 0, offset, 4, at);
 }
 
-/* Writes one, posted. */
-static void put(struct vs_vcpu *v, uint64_t offset, uint32_t value)
+void guest_vf_put(struct vs_vcpu *v, uint64_t offset, uint32_t value)
 {
     struct vs_net *net = v->p->net;
     uint32_t vf = net->driver[v->index].vf;
@@ -93,29 +91,29 @@ static bool ask(struct vs_vcpu *v)
 {
     uint32_t words[VS_NIC_MAIL_WORDS] = {0};
     message(&v->request, words);
-    put(v, VS_NIC_VFMAILBOX, VS_NIC_MAIL_VFU);
-    if (!(get(v, VS_NIC_VFMAILBOX) & VS_NIC_MAIL_VFU)) {
+    guest_vf_put(v, VS_NIC_VFMAILBOX, VS_NIC_MAIL_VFU);
+    if (!(guest_vf_get(v, VS_NIC_VFMAILBOX) & VS_NIC_MAIL_VFU)) {
         return false;
     }
-    (void)get(v, VS_NIC_VFMAILBOX); /* what was there of older messages is gone */
-    (void)get(v, VS_NIC_VFMAILBOX);
+    (void)guest_vf_get(v, VS_NIC_VFMAILBOX); /* what was there of older messages is gone */
+    (void)guest_vf_get(v, VS_NIC_VFMAILBOX);
     for (unsigned i = 0; i < messages[v->request.a].words; i++) {
-        put(v, VS_NIC_VFMBMEM + 4u * i, words[i]);
+        guest_vf_put(v, VS_NIC_VFMBMEM + 4u * i, words[i]);
     }
-    put(v, VS_NIC_VFMAILBOX, VS_NIC_MAIL_REQ);
+    guest_vf_put(v, VS_NIC_VFMAILBOX, VS_NIC_MAIL_REQ);
     return true;
 }
 
 /* Takes the buffer, reads the answer and says so; the answer's first word. */
 static uint32_t read_answer(struct vs_vcpu *v)
 {
-    put(v, VS_NIC_VFMAILBOX, VS_NIC_MAIL_VFU);
-    (void)get(v, VS_NIC_VFMAILBOX);
-    uint32_t first = get(v, VS_NIC_VFMBMEM);
+    guest_vf_put(v, VS_NIC_VFMAILBOX, VS_NIC_MAIL_VFU);
+    (void)guest_vf_get(v, VS_NIC_VFMAILBOX);
+    uint32_t first = guest_vf_get(v, VS_NIC_VFMBMEM);
     for (unsigned i = 1; i < messages[v->request.a].answer; i++) {
-        (void)get(v, VS_NIC_VFMBMEM + 4u * i);
+        (void)guest_vf_get(v, VS_NIC_VFMBMEM + 4u * i);
     }
-    put(v, VS_NIC_VFMAILBOX, VS_NIC_MAIL_ACK);
+    guest_vf_put(v, VS_NIC_VFMAILBOX, VS_NIC_MAIL_ACK);
     return first;
 }
 
@@ -150,11 +148,11 @@ void guest_vf_mailbox(struct vs_vcpu *v)
         vcpu_yield(v); /* the host may act before the driver looks */
         return;
     }
-    d->mail.bits |= get(v, VS_NIC_VFMAILBOX);
+    d->mail.bits |= guest_vf_get(v, VS_NIC_VFMAILBOX);
     if (d->mail.step == VS_MAIL_ASKED && d->mail.bits & VS_NIC_MAIL_PFACK) {
         d->mail.step = VS_MAIL_TAKEN;
         d->mail.looked = 0;
-        d->mail.bits |= get(v, VS_NIC_VFMAILBOX);
+        d->mail.bits |= guest_vf_get(v, VS_NIC_VFMAILBOX);
     }
     if (d->mail.step == VS_MAIL_TAKEN && d->mail.bits & VS_NIC_MAIL_PFSTS) {
         end(v, d, read_answer(v) & VS_NIC_MAIL_DONE ? 1u : 0);

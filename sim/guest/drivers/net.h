@@ -23,6 +23,9 @@
 
 #define VS__NET_BUFFER VS_NIC_BUFFER
 
+#define VS__NET_ADMIN_RING 32u /* descriptors of a driver's admin queue: IAVF_AQ_LEN */
+/* Two rings in a page, a buffer for each descriptor in a page of its own. */
+#define VS__NET_ADMIN_BYTES ((2u * VS__NET_ADMIN_RING + 1u) * VS_NIC_AQ_BUFFER)
 #define VS_NIC_STREAM_MOST 1048576u /* bytes of one write of a stream */
 #define VS__NET_RING_PAGES 16u      /* of the longest ring, 4096 descriptors of 16 bytes */
 /* The order of the choices in dma.mode. */
@@ -117,6 +120,17 @@ struct vs_driver {
         unsigned looked;
         uint32_t bits; /* of VFMAILBOX, which a read clears */
     } mail;
+    struct { /* admin queues: rings and buffers, as it and as the device sees them; 0: not made */
+        uint64_t at, base;
+        uint32_t tail, next; /* of what it sends; what it receives next */
+        bool open;           /* the device knows of them */
+        bool up;             /* the link, as the host has told it */
+        uint32_t minor;      /* version of the language that it has said it speaks */
+        uint32_t pairs;      /* of queues, as the host has told it; 0: it has not */
+        enum { VS_ADMIN_NONE, VS_ADMIN_ASKED, VS_ADMIN_DETECT, VS_ADMIN_RESET } step;
+        uint32_t op;      /* that it waits for the answer to */
+        uint64_t late_ps; /* it waits no longer than that */
+    } admin;
     struct vs_trail trail; /* what the vCPU is about, from the driver's first use on */
 };
 
@@ -215,6 +229,9 @@ struct vs_net {
      * the IOMMU, rings and buffers. A machine whose NIC nobody uses has none of it. False, and the
      * run fails, where it is not to be had; `what` the program asked for. */
     bool (*use)(struct vs_vcpu *v, const char *what);
+    /* The same for admin queues, at the driver's first use of them, and those of the host's driver.
+     */
+    bool (*admin)(struct vs_vcpu *v);
     /* Maps a program's memory for the function of its vCPU; job->at or job->page: where. False, and
      * the run fails, where that is not to be had. */
     bool (*pin)(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_dma_job *job);
