@@ -257,6 +257,23 @@ static void a_jumbo_frame_takes_several_descriptors(void **state)
     }
 }
 
+/* Of two frames of three descriptors the first fetch brings four: the rest of the second is fetched
+ * when its turn comes. */
+static void a_frame_may_be_cut_by_a_fetch(void **state)
+{
+    struct world *w = *state;
+    for (uint32_t i = 0; i < 6; i++) {
+        w->tx[2][i][0] = BUFFER + i * 0x1000u;
+        w->tx[2][i][1] = (uint64_t)(i % 3 < 2 ? VS_NIC_MORE : 0) << 32 | 2048;
+    }
+    vs_nic_tx_begin(&w->nic, 2, 0, (vs_ps){0});
+    vs_nic_tx_begin(&w->nic, 2, 3, (vs_ps){0});
+    vs_nic_tx_doorbell(&w->nic, 2, 6, (vs_ps){0}, NULL);
+    transmit(w, 0);
+    assert_int_equal(w->nic.count[VS_CNT_nic_malformed], 0);
+    assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 2);
+}
+
 /* A guest's driver may write anything: no length, too much, no end. Its queue stops, others go on.
  */
 static void a_malformed_frame_stops_its_queue(void **state)
@@ -440,6 +457,7 @@ int main(void)
         LAW(dmas_go_on_beside_the_engine),
         LAW(a_link_that_takes_nothing_holds_the_engine),
         LAW(a_jumbo_frame_takes_several_descriptors),
+        LAW(a_frame_may_be_cut_by_a_fetch),
         LAW(a_malformed_frame_stops_its_queue),
         LAW(what_the_receive_buffer_has_no_room_for_is_missed),
         LAW(a_function_without_a_driver_receives_nothing),

@@ -249,13 +249,12 @@ static __attribute__((noinline)) uint64_t serve(struct vs_nic *n, struct vs_nic_
     idle_until(n, at);
     uint32_t n_pieces = 0;
     for (uint32_t need = 1; !n_pieces && need <= VS_NIC_OUT_PIECES; need = q->tx.cached + 1u) {
-        uint32_t before = q->tx.cached;
         if (!vs__nic_fetch(n, q->fn, &q->tx, need, at.v)) {
             stop(q);
             return n->tx.now_ps;
         }
         n_pieces = pieces(&q->tx, &bytes);
-        if (before && q->tx.cached == before) {
+        if (q->tx.cached < need) {
             break; /* that is all there is */
         }
     }
