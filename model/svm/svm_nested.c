@@ -475,6 +475,40 @@ static void access(void *ctx, struct vs_txn *t, enum vs_state what, bool write, 
     n->s->count[VS_CNT_svm_fields] = fields; /* those are the host's handlers' */
 }
 
+/* svm_vcpu_reset stores to all of VMCB12, and a start-up IPI to its CS: nothing of that exits. A
+ * program goes on where it was, so that only what an INIT does to events is a new value. */
+static bool resets(void *ctx, struct vs_txn *t, bool start, unsigned i, struct vs_nested_step *out)
+{
+    struct vs_svm_nested *n = ctx;
+    struct vs_svm *s = n->s;
+    struct lines l = {0};
+    uint64_t own = s->vmcb.v;
+    (void)i, (void)out;
+    use(n, n->vmcb12);
+    if (start) { /* kvm_vcpu_deliver_sipi_vector */
+        mark(&l.read12, VS_VMCB_CS, 16);
+        mark(&l.write12, VS_VMCB_CS, 16);
+        vs_svm_dirty(s, VS_SVM_CLEAN_SEG);
+    } else {
+#define VS_SVM_NESTED_RESET(offset, bytes) mark(&l.write12, offset, bytes);
+#include "svm/nested_fields.def"
+        vs__svm_ask_window(s, false);
+        vs__svm_ask_nmi_window(s, false);
+        put(n, n->vmcb12, VS_VMCB_INT_CTL,
+            get(n, n->vmcb12, VS_VMCB_INT_CTL) &
+                ~(uint64_t)(VS_SVM_V_NMI_PENDING | VS_SVM_V_NMI_BLOCKING));
+        put(n, n->vmcb12, VS_VMCB_EVENTINJ, 0);
+        put(n, n->vmcb12, VS_VMCB_INT_STATE, 0);
+        put(n, n->vmcb12, VS_VMCB_RFLAGS,
+            get(n, n->vmcb12, VS_VMCB_RFLAGS) & ~(uint64_t)VS_SVM_RFLAGS_IF);
+        put(n, n->vmcb12, VS_VMCB_CLEAN, 0); /* vmcb_mark_all_dirty */
+        s->nmi_masked = false;
+    }
+    use(n, own);
+    touch_all(n, t, &l);
+    return false;
+}
+
 struct vs_nested_port vs_svm_nested_port(struct vs_svm_nested *n)
 {
     return (struct vs_nested_port){.ctx = n,
@@ -489,6 +523,7 @@ struct vs_nested_port vs_svm_nested_port(struct vs_svm_nested *n)
                                    .why = why,
                                    .entry_trap = entry_trap,
                                    .around = around,
+                                   .resets = resets,
                                    .carry_out = carry_out,
                                    .emulate = access,
                                    .shadowed = access};

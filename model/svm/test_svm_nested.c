@@ -351,6 +351,32 @@ static void test_virtual_nmis_of_l2_are_vmcb12s(void **state)
     assert_false(at(&x, VMCB, 0x060) & UINT64_C(1) << 26); /* L1 does without them */
 }
 
+/* svm_vcpu_reset of L1: events and windows of VMCB12 are gone, and every group is to be loaded. */
+static void test_an_init_leaves_l2_without_events(void **state)
+{
+    struct nest x;
+    struct vs_nested_step step;
+    uint64_t nmi = VS_EVENT_VALID | VS_EVENT_NMI, window = VS_CONTROLS_WINDOW;
+    struct vs_trap iret = {.kind = VS_TRAP_INTERRUPT_RETURN, .length = 2};
+    begin(&x, state);
+    reflect(&x);
+    set(&x, VMCB12, 0x570, at(&x, VMCB12, 0x570) | 1u << 9);
+    x.port.emulate(x.port.ctx, &x.f->t, VS_STATE_ENTRY_INTR, true, &nmi);
+    x.port.emulate(x.port.ctx, &x.f->t, VS_STATE_CONTROLS, true, &window);
+    assert_false(x.port.resets(x.port.ctx, &x.f->t, false, 0, &step));
+    assert_int_equal(at(&x, VMCB12, 0x0c0), 0);
+    assert_int_equal(x.f->s.vmcb.v, VMCB01);
+    assert_true(vmrun(&x));
+    assert_int_equal(at(&x, VMCB, 0x0a8) >> 31 & 1u, 0);
+    assert_false(x.f->s.rflags & 1u << 9);
+    assert_false(wanted(&x, iret));
+    assert_false(x.f->s.int_ctl & 1u << 8); /* V_IRQ */
+    reflect(&x);
+    uint64_t clean = at(&x, VMCB12, 0x0c0);
+    assert_false(x.port.resets(x.port.ctx, &x.f->t, true, 0, &step));
+    assert_int_equal(at(&x, VMCB12, 0x0c0), clean & ~(1u << VS_SVM_CLEAN_SEG)); /* CS */
+}
+
 int main(void)
 {
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -370,6 +396,7 @@ int main(void)
         LAW(test_iret_behind_an_nmi_of_l2s_is_l1s_exit),
         LAW(test_an_exception_that_both_intercept_is_l1s_by_an_event),
         LAW(test_virtual_nmis_of_l2_are_vmcb12s),
+        LAW(test_an_init_leaves_l2_without_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -351,6 +351,47 @@ static void test_the_shadow_has_what_vmcs12_has_and_gives_it_back(void **state)
     assert_int_equal(nested.count[VS_CNT_nested_shadowed], 2);
 }
 
+/* L1's VMWRITEs for an INIT of its guest's: after its entry L2 takes no interrupt, whichever of
+ * them exit. */
+static void test_an_init_leaves_l2_without_interrupts(void **state)
+{
+    struct fixture *f = *state;
+    for (int on = 0; on < 2; on++) {
+        struct vs_nested_step step;
+        struct vs_exit exit;
+        unsigned exits = 0, i = 0;
+        nested.config.vmcs_shadowing = (uint64_t)on;
+        nest(f);
+        VS_LIVE(&f->x, GUEST_RFLAGS) |= 1u << 9;
+        to_hypervisor(f);
+        struct vs_world_port w = vs_vmx_world(&f->x);
+        for (; port.resets(port.ctx, &f->t, false, i, &step); i++) {
+            if (!w.leaves(w.ctx, &f->t, &step.trap, &exit)) {
+                port.executes(port.ctx, &f->t, &step.trap);
+                continue;
+            }
+            exits++;
+            assert_true(w.leave(w.ctx, &f->t, &exit));
+            port.carry_out(port.ctx, &f->t, &step.trap);
+            assert_true(w.enter(w.ctx, &f->t));
+        }
+        assert_int_equal(i - exits, on ? 9 : 0);
+        assert_true(i == 50 || i == 51); /* BNDCFGS is of some parts */
+        assert_int_equal(of12(f, VS_VMCS_AT_GUEST_RFLAGS) >> 9 & 1u, on); /* that one: not yet */
+        struct vs_trap resume = port.entry_trap(port.ctx);
+        assert_true(w.leaves(w.ctx, &f->t, &resume, &exit));
+        assert_true(w.leave(w.ctx, &f->t, &exit));
+        if (on) {
+            port.collect(port.ctx, &f->t);
+        }
+        assert_true(port.check(port.ctx, &f->t));
+        port.merge(port.ctx, &f->t);
+        assert_true(w.enter(w.ctx, &f->t));
+        assert_false(VS_LIVE(&f->x, GUEST_RFLAGS) & 1u << 9);
+        assert_int_equal(nested.count[VS_CNT_nested_rare], 1); /* it wrote what is not shadowed */
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_nested, teardown)
@@ -371,6 +412,7 @@ int main(void)
         T(test_accesses_of_shadowed_fields_do_not_exit),
         T(test_a_part_without_shadowing_has_none),
         T(test_the_shadow_has_what_vmcs12_has_and_gives_it_back),
+        T(test_an_init_leaves_l2_without_interrupts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -361,9 +361,7 @@ static struct vs_trap entry_trap(void *ctx)
     return (struct vs_trap){.kind = VS_TRAP_NESTED_ENTRY, .x86 = VS_X86_VMRESUME, .length = 3};
 }
 
-/* VMCS12 is dirty once a field is written that a guest hypervisor could not write without an exit
- * under VMCS shadowing (handle_vmwrite). */
-static bool shadowed(unsigned position)
+bool vs__nested_shadows(unsigned position)
 {
     switch (position) {
 #define VS_NESTED_SHADOW(field, write)                                                             \
@@ -389,7 +387,7 @@ static void emulate(void *ctx, struct vs_txn *t, enum vs_state what, bool write,
         return;
     }
     vs__nested_put12(n, position, vs__vmx_state_value(what, old, *value));
-    n->dirty = n->dirty || !shadowed(position);
+    n->dirty = n->dirty || !vs__nested_shadows(position);
 }
 
 struct vs_nested_port vs_vmx_nested_port(struct vs_vmx_nested *n)
@@ -407,6 +405,9 @@ struct vs_nested_port vs_vmx_nested_port(struct vs_vmx_nested *n)
                                    .access_trap = access_trap,
                                    .entry_trap = entry_trap,
                                    .emulate = emulate,
+                                   .resets = vs__nested_resets,
+                                   .carry_out = vs__nested_carry_out,
+                                   .executes = vs__nested_executes,
                                    .shadowed = vs__nested_shadowed,
                                    .shadows = n->shadows,
                                    .timer = controls12(n).pin & VS_PIN_PREEMPTION_TIMER};

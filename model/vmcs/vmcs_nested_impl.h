@@ -33,6 +33,16 @@ static inline bool vs__nested_has(const struct vs_vmx_nested *n, unsigned positi
     return n->x->has[position] & VS_FIELD_EXISTS;
 }
 
+/* vmcs_nested.c. VMCS12 is dirty once a field is written that a guest hypervisor could not write
+ * without an exit under VMCS shadowing (handle_vmwrite). */
+bool vs__nested_shadows(unsigned position);
+
+/* vmcs_nested_reset.c, see port/nested.h: INIT and start-up IPI of the guest hypervisor's guest. */
+bool vs__nested_resets(void *ctx, struct vs_txn *t, bool starts, unsigned i,
+                       struct vs_nested_step *out);
+void vs__nested_carry_out(void *ctx, struct vs_txn *t, const struct vs_trap *trap);
+void vs__nested_executes(void *ctx, struct vs_txn *t, const struct vs_trap *trap);
+
 /* vmcs_nested_shadow.c. With VMCS01 current: its controls, the bitmaps, the shadow's region. */
 void vs__nested_shadow_setup(struct vs_vmx_nested *n, const struct vs_vmx_nested_pages *pages);
 void vs__nested_publish(void *ctx, struct vs_txn *t);

@@ -10,6 +10,13 @@ static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
     vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account), (vs_ps){at_ps});
 }
 
+/* Its hypervisor waits for what starts it. A guest's guest waits in its own hypervisor's, whose
+ * processor only halts. */
+static bool parked(const struct vs_vcpu *v)
+{
+    return v->off && !v->nested;
+}
+
 /* An interrupt is pending, masked or not, or a notification waits to be read. */
 static bool something_due(const struct vs_vcpu *v)
 {
@@ -96,7 +103,7 @@ void vcpu_sleep(struct vs_vcpu *v)
 
 uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v)
 {
-    if (v->off) {
+    if (parked(v)) {
         uint64_t on = vcpu_arm(v) ? v->on_ps : vcpu_arrivals_next(v);
         return on < v->kick_ps ? on : v->kick_ps;
     }
@@ -124,7 +131,7 @@ void vcpu_running(struct vs_vcpu *v, bool on)
 static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
 {
     const struct vs_hypervisor *h = &v->hv;
-    uint64_t polled = since_ps + (v->off ? 0 : h->poll_ps), blocked = polled + h->block_ps;
+    uint64_t polled = since_ps + (parked(v) ? 0 : h->poll_ps), blocked = polled + h->block_ps;
     if (polled > since_ps) {
         vs_open(&v->txn, VS_OP_HALT_POLL);
         wait_until(v, VS_ACC_vcpu_polling, now_ps < polled ? now_ps : polled);
@@ -198,10 +205,13 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         wait->since_ps = vs_now(&v->txn).v;
         return;
     }
-    if (v->off) {
+    if (parked(v)) {
         vcpu_startup_look(v, now_ps);
     }
-    if (v->off && v->on_ps > now_ps) {
+    if (parked(v) && v->on_ps > now_ps) {
+        return;
+    }
+    if (!(v->nested && v->nested->runs) && vcpu_startup_discarded(v, now_ps)) {
         return;
     }
     if ((v->tpr || v->masked) && !v->off &&
@@ -215,7 +225,7 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
     }
     trail_wakes(v, now_ps);
     if (!in_exit) {
-        v->off = false;
+        v->off = v->off && v->nested;
         vcpu_waited(v);
         wait_until(v, VS_ACC_vcpu_idle, now_ps);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_halt),
@@ -236,14 +246,15 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         vcpu_running(v, true);
     }
     vs_hv_wake(&v->hv, &v->txn, (vs_ps){since_ps}, (vs_ps){now_ps});
-    if (v->init_due) { /* it sleeps again, until it is started */
+    if (v->init_due && !v->nested) { /* it sleeps again, until it is started */
         vcpu_init_in_exit(v, &v->txn);
         wait->since_ps = vs_now(&v->txn).v;
         vs_close(&v->txn);
         return;
     }
-    vcpu_startup_done(v);
-    v->off = false;
+    if (parked(v)) {
+        vcpu_startup_done(v);
+    }
     vcpu_wait_ends(v, now_ps);
     vs_close(&v->txn);
     vcpu_waited(v);

@@ -74,6 +74,8 @@ struct vs_host_port {
      * the halt; and instead of entering the guest, false: it is entered. */
     void (*nested_wakes)(struct vs_vcpu *v, uint64_t now_ps);
     bool (*nested_woken)(struct vs_vcpu *v);
+    /* An INIT resets its guest, or a start-up IPI starts it: it writes the state of that. */
+    void (*nested_startup)(struct vs_vcpu *v, bool start);
     /* The guest has switched to another second dimension by itself. */
     void (*switched)(struct vs_vcpu *v);
     /* The processor's log is read; ctx is a struct vs_log_reading. */

@@ -9,6 +9,10 @@
  * that exit, reset, until the start-up IPI has come (Linux arch/x86/kvm/lapic.c,
  * kvm_apic_accept_events). No physical INIT comes to a processor that runs a guest.
  *
+ * Of a guest's guest that is its hypervisor's, L1's: its processor is sent a message, as for an
+ * NMI, whose exit it handles; its vCPU's thread sleeps, and that processor halts. For L1's own vCPU
+ * nobody sends one: it is no exit of reason 3 (SDM 3C 26.2), or of SVM's intercept.
+ *
  * A program has one beginning: a start-up IPI lets it go on behind the instruction at which the
  * INIT came, with interrupts disabled, as the reset leaves RFLAGS.
  */
@@ -39,7 +43,7 @@ static void reset(struct vs_vcpu *v)
     v->masked = true;
     memset(v->flight, 0, sizeof v->flight);
     v->irq.reset(v->irq.ctx);
-    if (v->p->virtualized) {
+    if (v->p->virtualized && !v->nested) {
         v->world.mask(v->world.ctx, true);
     }
     v->off = true;
@@ -49,14 +53,20 @@ static void reset(struct vs_vcpu *v)
 void vcpu_init_in_exit(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
-    vs_hv_run(&v->hv, t, VS_HV_ENTRY_RESET);
+    vs_hv_run(vcpu_hv(v), t, VS_HV_ENTRY_RESET);
+    if (v->nested) {
+        v->p->host.nested_startup(v, false);
+    }
     reset(v);
 }
 
 void vcpu_init(struct vs_vcpu *v)
 {
-    struct vs_trap kick = {.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->kick};
-    struct vs_handling how = {.work = vcpu_init_in_exit, .ctx = v};
+    const struct vs_irq_numbers *n = vcpu_numbers(v);
+    struct vs_trap kick = {.kind = VS_TRAP_INTERRUPT,
+                           .number = v->nested && v->p->posted ? n->notification : n->kick};
+    struct vs_handling how = {
+        .work = vcpu_init_in_exit, .ctx = v, .handed = v->nested ? VS_TRAP_INTERRUPT : 0};
     vs_cpu_interrupt(&v->hw->cpu);
     vs_txn_settle(&v->txn);
     if (!v->p->virtualized) {
@@ -80,11 +90,32 @@ void vcpu_startup_look(struct vs_vcpu *v, uint64_t now_ps)
     v->sipi_due = false;
 }
 
+/* Nothing else is due, and it was not reset: it is discarded. */
+bool vcpu_startup_discarded(struct vs_vcpu *v, uint64_t now_ps)
+{
+    unsigned due = 0;
+    for (; due < v->n_arrivals && v->arrival[due].at_ps <= now_ps; due++) {
+        if (v->arrival[due].signal != VS_APIC_MODE_SIPI) {
+            return false;
+        }
+    }
+    if (!due || v->off || v->init_due || (v->timer_armed && v->timer_ps <= now_ps)) {
+        return false;
+    }
+    vcpu_arrivals_take(v, now_ps);
+    v->sipi_due = false;
+    return true;
+}
+
 void vcpu_startup_done(struct vs_vcpu *v)
 {
     if (v->off && !vcpu_arm(v)) {
-        vs_hv_run(&v->hv, &v->txn, VS_HV_ENTRY_START);
+        vs_hv_run(vcpu_hv(v), &v->txn, VS_HV_ENTRY_START);
+        if (v->nested) {
+            v->p->host.nested_startup(v, true);
+        }
     }
+    v->off = false;
 }
 
 /* Whether it can be sent: the shorthands "self" and "all including self" are of fixed interrupts
@@ -119,7 +150,7 @@ static bool possible(struct vs_vcpu *v, uint64_t command, unsigned mode)
                         (unsigned long long)command, name, i);
         }
     }
-    return !v->failed && !vcpu_nested_lacks(v, name);
+    return !v->failed;
 }
 
 /* A signal that is being sent. */

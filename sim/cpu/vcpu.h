@@ -170,6 +170,8 @@ void vcpu_init(struct vs_vcpu *v);
 void vcpu_init_in_exit(void *ctx, struct vs_txn *t);
 /* It waits for one, and one may have come by now; it is started by one. */
 void vcpu_startup_look(struct vs_vcpu *v, uint64_t now_ps);
+/* A start-up IPI comes to a vCPU that halts and does not wait for one. */
+bool vcpu_startup_discarded(struct vs_vcpu *v, uint64_t now_ps);
 void vcpu_startup_done(struct vs_vcpu *v);
 
 /* nmi.c: whether the vCPU's guest, or its bare metal, can be sent one; else the run is refused. */

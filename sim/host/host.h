@@ -22,8 +22,12 @@ void host_nested_deadline(struct vs_vcpu *v, bool on);
 /* reflect.c: the guest hypervisor is entered by its own hypervisor, for an exit of its guest that
  * `what` says, as a trap of that kind; and handles it, up to its entry or its wait. */
 bool host_nested_hand(struct vs_vcpu *v, enum vs_trap_kind kind, struct vs_hv_exit *what);
+/* It executes an instruction that may leave it. */
+void host_nested_execute(struct vs_vcpu *v, const struct vs_nested_step *step);
 /* It enters its guest. */
 void host_nested_enter(struct vs_vcpu *v);
+/* nested/startup.c, see cpu/port.h: it resets its guest, or starts it. */
+void host_nested_startup(struct vs_vcpu *v, bool start);
 /* What a guest hypervisor's programs read and write of its guest's state, by instructions of it. */
 struct vs_state_port host_nested_state(struct vs_vcpu *v);
 

@@ -281,7 +281,8 @@ static void wire(struct vs_platform *p)
                                     .nested_wake_ps = host_nested_wake_ps,
                                     .nested_awake = host_nested_awake,
                                     .nested_wakes = host_nested_wakes,
-                                    .nested_woken = host_nested_woken};
+                                    .nested_woken = host_nested_woken,
+                                    .nested_startup = host_nested_startup};
     p->program.passed = machine_epochs;
     p->program.ended = machine_vcpu_ended;
 }

@@ -70,6 +70,11 @@ struct vs_nested_port {
     bool (*around)(void *ctx, bool entry, unsigned i, struct vs_nested_step *out);
     void (*carry_out)(void *ctx, struct vs_txn *t, const struct vs_trap *trap);
     void (*executes)(void *ctx, struct vs_txn *t, const struct vs_trap *trap);
+    /* The i-th instruction by which L1 resets the state that 12 has of its guest, for an INIT, or
+     * sets it for a start-up IPI (`start`): `carry_out` or `executes` is its effect; false: there
+     * is none. Where 12 is memory it stores there instead, and there is none. NULL: its
+     * architecture has no INIT. */
+    bool (*resets)(void *ctx, struct vs_txn *t, bool start, unsigned i, struct vs_nested_step *out);
     /* What L1's own switch moves between registers and memory, before these or behind them. NULL:
      * its processor does, or nothing. */
     void (*moves)(void *ctx, struct vs_txn *t, bool entry);

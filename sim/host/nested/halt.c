@@ -36,10 +36,10 @@ void host_nested_halts(struct vs_vcpu *v)
     }
 }
 
-/* Until when L1 polls. */
+/* Until when L1 polls: not for what starts its guest after an INIT. */
 static uint64_t polled_ps(const struct vs_vcpu *v)
 {
-    return vs_thread_own_wait(&v->thread)->since_ps + v->nested->hv.poll_ps;
+    return vs_thread_own_wait(&v->thread)->since_ps + (v->off ? 0 : v->nested->hv.poll_ps);
 }
 
 uint64_t host_nested_wake_ps(const struct vs_vcpu *v)
@@ -118,6 +118,28 @@ static void messages(struct vs_vcpu *v, uint64_t now_ps)
     vcpu_sync_posted(v);
 }
 
+/* Its thread runs again after so long. */
+static void waited(struct vs_vcpu *v, uint64_t ps, bool slept)
+{
+    struct vs_nested *n = v->nested;
+    if (slept) {
+        vs_hv_woken(&n->hv, &v->txn, (vs_ps){ps}, true);
+    } else if (!v->off) {
+        vs_hv_polled(&n->hv, (vs_ps){ps});
+    }
+    n->halts = false;
+}
+
+/* An INIT ends its guest's halt: it resets it, and waits until it is started. */
+static void resets(struct vs_vcpu *v, uint64_t since_ps, bool slept)
+{
+    vs_open(&v->txn, VS_OP_HALT_WAKE);
+    waited(v, vs_now(&v->txn).v - since_ps, slept);
+    vcpu_init_in_exit(v, &v->txn);
+    vs_close(&v->txn);
+    v->thread.wait[v->thread.depth - 1u].since_ps = vs_now(&v->txn).v;
+}
+
 /* Its guest has something to do: its thread runs again, and L1 enters it. */
 static void resume(struct vs_vcpu *v, uint64_t since_ps, bool slept)
 {
@@ -125,12 +147,8 @@ static void resume(struct vs_vcpu *v, uint64_t since_ps, bool slept)
     vs_ps since = {since_ps}, now = vs_now(&v->txn);
     uint8_t vector = 0;
     vs_open(&v->txn, VS_OP_HALT_WAKE);
-    if (slept) {
-        vs_hv_woken(&n->hv, &v->txn, (vs_ps){now.v - since.v}, true);
-    } else {
-        vs_hv_polled(&n->hv, (vs_ps){now.v - since.v});
-    }
-    n->halts = false;
+    waited(v, now.v - since.v, slept);
+    vcpu_startup_done(v);
     n->until_ps = 0;
     if (n->own_timer && vcpu_timer_preempts(v)) { /* kvm_lapic_switch_to_hv_timer */
         host_nested_deadline(v, false);
@@ -190,11 +208,17 @@ void host_nested_awake(struct vs_vcpu *v, uint64_t now_ps)
     }
     (void)timer(v, now_ps);
     messages(v, now_ps);
+    if (v->init_due && !v->off && !v->failed) {
+        resets(v, since_ps, slept);
+        return;
+    }
+    bool started = v->off && v->sipi_due;
+    v->init_due = v->sipi_due = false; /* what a reset vCPU, or one that is not, does not serve */
     bool recorded = n->until_ps && n->until_ps <= now_ps;
     if (recorded && slept) {
         take(v);
     }
-    if (!v->failed && (recorded || (!n->until_ps && vcpu_wakes(v)))) {
+    if (!v->failed && (recorded || started || (!n->until_ps && vcpu_wakes(v)))) {
         resume(v, since_ps, slept);
     } else if (!v->failed && (slept || now_ps >= polled_ps(v))) {
         sleep(v, since_ps, slept);
@@ -231,6 +255,12 @@ static bool came(struct vs_vcpu *v, struct vs_trap *of, struct vs_own_irq *own)
     vcpu_sync_posted(v);
     v->physical = 0; /* L0 has it, here */
     of->number = vcpu_numbers(v)->kick;
+    if (v->init_due) {
+        own->how =
+            (struct vs_handling){.work = vcpu_init_in_exit, .ctx = v, .handed = VS_TRAP_INTERRUPT};
+        return true;
+    }
+    v->sipi_due = false;
     if (v->nmis) {
         own->how = (struct vs_handling){.nmi = true, .handed = VS_TRAP_INTERRUPT};
         return true;
@@ -258,6 +288,8 @@ bool host_nested_woken(struct vs_vcpu *v)
                               .handed = own.how.handed,
                               .nmi = own.how.nmi,
                               .more_nmis = own.how.nmi && v->nmis > 1u,
+                              .work = own.how.work,
+                              .ctx = own.how.ctx,
                               .woken = true,
                               .nested = true,
                               .io = UINT64_MAX,
@@ -265,5 +297,5 @@ bool host_nested_woken(struct vs_vcpu *v)
                               .exit = &left};
     bool good = host_nested_hand(v, (enum vs_trap_kind)own.how.handed, &what);
     vcpu_own_irq_done(v, own.how.inject, &own);
-    return good;
+    return good && !v->off; /* after an INIT its exit stays open in L1's wait */
 }

@@ -76,8 +76,7 @@ static void carry_out(void *ctx, struct vs_txn *t)
     e->n->port.carry_out(e->n->port.ctx, t, e->trap);
 }
 
-/* L1 executes an instruction that may leave it. */
-static void execute_one(struct vs_vcpu *v, const struct vs_nested_step *step)
+void host_nested_execute(struct vs_vcpu *v, const struct vs_nested_step *step)
 {
     struct vs_nested *n = v->nested;
     struct executed e = {n, &step->trap};
@@ -106,7 +105,7 @@ static bool execute(struct vs_vcpu *v, bool entry)
     }
     for (unsigned i = 0;
          n->port.around && !v->failed && n->port.around(n->port.ctx, entry, i, &step); i++) {
-        execute_one(v, &step);
+        host_nested_execute(v, &step);
     }
     if (n->port.moves && !v->failed) {
         if (entry) {
@@ -245,7 +244,7 @@ bool host_nested_hand(struct vs_vcpu *v, enum vs_trap_kind kind, struct vs_hv_ex
                     "%s: a guest hypervisor that has no program for it is not simulated: "
                     "hypervisor.nesting = 0",
                     vs_trap_name(kind));
-    } else if (r == VS_HV_HALT) {
+    } else if (r == VS_HV_HALT || v->off) {
         host_nested_halts(v);
     } else {
         host_nested_enter(v);
