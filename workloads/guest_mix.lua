@@ -48,6 +48,7 @@ local mixes = {
 param { name = "mix", default = "kernel_build", choices = "kernel_build|web_server|database|idle|hpc", text = "what the guest does" }
 param { name = "instructions", default = 30000000, min = 100000, max = 100000000000, unit = "instructions", text = "instructions of the mix that are measured; page faults, switches and requests come with them" }
 param { name = "device", default = "assigned", choices = "assigned|emulated", text = "what its requests go to: a function of its own, or registers that user space emulates" }
+param { name = "footprint", default = 0, min = 0, max = 65536, unit = "MiB", text = "cold memory of each of its two processes; 0 = the mix's" }
 param { name = "mmio", default = 0xfed00000, unit = "address", text = "where the registers of an emulated device are" }
 
 local PIECE = 50000 -- instructions between two looks at what is due
@@ -55,8 +56,8 @@ local SPAWN = 256   -- pages of a process that begins: touched one after the oth
 local WARM = 2 << 20 -- bytes: more than a second-level cache of most parts holds
 local DRIVER = 700   -- instructions of a driver that hands a request over: as guest.transmit.stack, assumed
 
-local function memory(cpu, mix)
-  return { bytes = mix.footprint << 20, warm = cpu:map { bytes = WARM }, cold = cpu:map { bytes = mix.footprint << 20 },
+local function memory(cpu, bytes)
+  return { bytes = bytes, warm = cpu:map { bytes = WARM }, cold = cpu:map { bytes = bytes },
     fresh = cpu:map { bytes = SPAWN * 4096, backing = "touch", page = "base" }, touched = 0, warm_at = 0, cold_at = 0 }
 end
 
@@ -80,12 +81,15 @@ end
 
 guest(function(cpu, p)
   local mix = mixes[p.mix]
-  local own = { [0] = memory(cpu, mix) }
+  local bytes = (p.footprint > 0 and p.footprint or mix.footprint) << 20
+  local own = { [0] = memory(cpu, bytes) }
   local other = cpu:process()
   cpu:switch(other)
-  own[other] = memory(cpu, mix)
+  own[other] = memory(cpu, bytes)
   for process = 0, other, other do
     cpu:switch(process)
+    -- a server has run for long: what it has, it has touched, so that no first touch is measured but that of `faults`
+    cpu:stride { region = own[process].cold, stride = 4096, count = own[process].bytes // 4096 }
     cpu:stride { region = own[process].warm, stride = 64, count = WARM // 64 }
   end
   cpu:switch(0)

@@ -59,6 +59,28 @@ equal "is idle" 1 "$(sql "select utilization < 0.01 from work_rate where run = (
 ok "on Arm, too" mix neoverse_n1_kvm kernel_build
 refused "a mix that is none" 2 "kernel_build|web_server|database|idle|hpc" "$VIRTSIM" run workloads/guest_mix.lua --set workload.mix=games --db "$db"
 
+# a run is measured when all that its processes have has been touched: what shadow tables lack then are the pages of
+# page faults, however much memory there is
+hidden() { # hidden MACHINE MIB [OPTION...]: hidden faults, and page faults, of a run of that footprint
+    on=$1 size=$2
+    shift 2
+    mix "$on" web_server --set "workload.footprint=$size" "$@"
+    sql "select (select sum(n) from op where run = m and op = 'shadow.fault') || ' ' || (select sum(n) from op where run = m and op = 'page_fault') from (select max(run) m from run)"
+}
+for on in skylake_sp_trap_and_emulate skylake_sp_binary_translation "skylake_sp_kvm --set=paging.mode=shadow"; do
+    # shellcheck disable=SC2086
+    set -- $on
+    few=$(hidden "$1" 8 ${2:+"$2"})
+    equal "hidden faults of $1 are the same of 8 MiB and of 64" "$few" "$(hidden "$1" 64 ${2:+"$2"})"
+    equal "and at most three for a page fault" 1 "$(awk '{ print ($1 <= 3 * $2) }' <<X
+$few
+X
+)"
+done
+violations() { sql "select total(n) from op where run = (select max(run) from run) and op = 'exit.ept_violation'" | cut -d. -f1; }
+mix skylake_sp_kvm web_server --set workload.footprint=64
+equal "nor is a page missing in the second dimension" 0 "$(violations)"
+
 # a database that was made before the view
 sql "drop view work_rate"
 ok "show without it" env COLUMNS=200 "$VIRTSIM" show 2 --db "$db"
