@@ -50,7 +50,8 @@ static const char *why_not(const struct vs_table *reasons, const char *claim, co
 static size_t experiment_of(const struct vs_table *experiments, const char *claim)
 {
     size_t i = 0;
-    while (i < experiments->n_rows && strcmp(vs_table_cell(experiments, i, "claim_id"), claim)) {
+    while (i < experiments->n_rows &&
+           strcmp(vs_table_cell(experiments, i, "claim_id"), claim) != 0) {
         i++;
     }
     return i;

@@ -18,14 +18,14 @@
  * sanitizer's runtime, which puts itself before libc, refuses that.
  */
 #if defined(__SANITIZE_ADDRESS__)
-#define OWN_NAMES_FIRST 0
+#define HOW_TO_OPEN RTLD_NOW
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define OWN_NAMES_FIRST 0
+#define HOW_TO_OPEN RTLD_NOW
 #endif
 #endif
-#if !defined(OWN_NAMES_FIRST)
-#define OWN_NAMES_FIRST RTLD_DEEPBIND
+#if !defined(HOW_TO_OPEN)
+#define HOW_TO_OPEN (RTLD_NOW | RTLD_DEEPBIND)
 #endif
 
 struct vs_kernel {
@@ -37,8 +37,7 @@ struct vs_kernel {
 static const struct vs_kernel_functions *systemc(void)
 {
     static const struct vs_kernel_functions *functions;
-    void *module =
-        functions ? NULL : dlopen(VS_KERNEL_MODULE, RTLD_NOW | RTLD_LOCAL | OWN_NAMES_FIRST);
+    void *module = functions ? NULL : dlopen(VS_KERNEL_MODULE, HOW_TO_OPEN); /* RTLD_LOCAL */
     if (module) {
         functions = dlsym(module, VS_KERNEL_SYMBOL);
     }

@@ -244,19 +244,13 @@ struct vs_manifest *vs_manifest_read(const char *path, const char *text, vs_mani
     lua_pushcfunction(box->L, make_words);
     lua_pushlightuserdata(box->L, m);
     int rc = lua_pcall(box->L, 1, 0, 0);
-    enum vs_status st = rc == LUA_OK ? VS_OK : VS_E_NOMEM;
-    if (!st) {
-        st = text ? vs_box_text(box, path, text, errors) : vs_box_load(box, path, errors);
-    }
-    if (!st && (rc = vs_box_call(box, 0, 0)) != LUA_OK) {
+    if (rc != LUA_OK) {
+        vs_error(errors, "%s: out of memory", path);
+    } else if (!(text ? vs_box_text(box, path, text, errors) : vs_box_load(box, path, errors)) &&
+               (rc = vs_box_call(box, 0, 0)) != LUA_OK) {
         vs_box_report(box, rc, errors);
-        st = VS_E_INPUT;
     }
     vs_box_close(box);
-    if (st) {
-        vs_manifest_free(m);
-        return NULL;
-    }
     return m;
 }
 

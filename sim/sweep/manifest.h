@@ -22,7 +22,8 @@ typedef void vs_manifest_visit(void *ctx, const char *word, const char *text, co
 struct vs_manifest;
 
 /* Reads a file, or (`text` not NULL) a text that messages call `path`, and visits its calls in
- * order. What is wrong is an error with file and line. NULL then. */
+ * order. What is wrong is an error with file and line; the strings of what was visited
+ * before it last as long as the manifest. NULL: there is no memory. */
 struct vs_manifest *vs_manifest_read(const char *path, const char *text, vs_manifest_visit *visit,
                                      void *ctx, struct vs_errors *errors);
 void vs_manifest_free(struct vs_manifest *m);

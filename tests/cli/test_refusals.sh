@@ -110,6 +110,9 @@ refused "machines by two options" 2 "--vary machine" sweep -m skylake_sp_kvm --v
 refused "options of traces" 2 "--skip" sweep --skip 4 --vary cpu.clock.mhz=2000,3000 --db "$work/s.db"
 refused "a point that asks for more than there is" 2 "footprint=4TiB" sweep --vary workload.footprint=1MiB,4TiB --db "$work/s.db"
 equal "leaves no run" 0 "$([ -f "$work/s.db" ] && sqlite3 "$work/s.db" 'select count(*) from run' || echo 0)"
+# what a manifest said before its error is not looked at after it
+printf 'input("workloads/gups.lua")\nvari("cpu.clock.mhz", 2000)\n' >"$work/bad.lua"
+refused "a manifest's error" 2 "bad.lua:2: 'vari' is not known to a manifest" "$VIRTSIM" sweep --manifest "$work/bad.lua" --db "$work/w.db"
 
 # an inherited SIGCHLD that is ignored
 checks=$((checks + 1))

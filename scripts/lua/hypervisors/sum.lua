@@ -29,7 +29,7 @@ local program = {
     { "more", call = "open_window", when = "more" },
   },
   back_around = { { "map", action = "map_around" }, { "zero", call = "back.zero" } },
-  vmx_fast_in = false, vmx_fast_out = false, stub = false, user_space = false, ["user_space.process"] = false, rsb_fill = false, spec_ctrl = false, -- a sum names none
+  vmx_fast_in = false, vmx_fast_out = false, stub = false, user_space = {}, ["user_space.process"] = false, rsb_fill = false, spec_ctrl = false, -- a sum names none
   ["state.read"] = false, ["state.write"] = false, ["nested.entry"] = false, ["nested.exit"] = false, nested_decide = false, nested_fill = false,
   viommu_submit = false, viommu_descriptor = false, viommu_entry = false, viommu_ioctl = false, page_request = false, viommu_fault = false, -- nor does it emulate an IOMMU
   back_for_shadow = { { "back", call = "back" } },
