@@ -188,6 +188,5 @@ faults "CR8 has four bits" 1 "MOV to CR8 = 0x10: #GP, bits 63:4 are reserved" "c
 faults "what is not simulated is said" 2 "delivery mode 2 (SMI) is not simulated" "cpu:wrmsr(0x830, 0x200)"
 faults "an NMI to itself has no shorthand" 2 "no shorthand that names its sender (SDM 3A table 11-3)" "cpu:wrmsr(0x830, 0x40400)"
 faults "NMIs of guests need VMX's control" 2 "on Intel's with vmcs.control.virtual_nmis = 1, and on bare metal" "cpu:wrmsr(0x830, 0x400)" --set vmcs.control.virtual_nmis=0
-faults "NMIs of a guest's guest on AMD" 2 "NMIs of a guest hypervisor's guest are not simulated" "cpu:wrmsr(0x830, 0x400)" -m zen2_rome_kvm --set hypervisor.nesting=1
 faults "the APIC's mode is the machine's" 2 "interrupt.apic" "cpu:wrmsr(0x1b, 0xfee00900)"
 finish
