@@ -5,7 +5,7 @@ local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) Gold 6252N CPU @ 2.30
 return {
   base = "skylake_sp",
   borrows = { skylake_sp = { why = "a transition changes with microcode: none of this part is at hand without EPT and VPID", "vmcs.unexplained" } },
-  same = { skylake_sp = { why = "the same core: Cascade Lake is stepping 7 of CPUID model 06_55H (Linux intel-family.h); 4T008 to 4T012 name both", "cpu", "ept", "instruction", "memory.l1d", "memory.l1i", "memory.l2", "memory.llc.ways", "memory.llc.fill", "memory.llc.inclusive" } },
+  same = { skylake_sp = { why = "the same core: Cascade Lake is stepping 7 of CPUID model 06_55H (Linux intel-family.h); 4T008 to 4T012 name both", "cpu", "ept", "instruction", "memory.l1d", "memory.l1i", "memory.l2", "memory.llc.ways", "memory.llc.fill", "memory.llc.inclusive", "vmcs.branch_records" } },
   text = "Intel Cascade Lake core at the nominal clock of a Xeon Gold 6252",
   cpu = { affected = {
     l1tf = { false, "Linux arch/x86/kernel/cpu/common.c: ARCH_CAPABILITIES.RDCL_NO", "documented" },

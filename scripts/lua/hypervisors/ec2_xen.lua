@@ -3,6 +3,6 @@
 return {
   base = "xen",
   programs = { xen = { why = "Amazon's Xen is not published", "*" } },
-  borrows = { xen = { why = "what Amazon's Xen asked of the processor is not published", "paging", "vmcs.control" } },
+  borrows = { xen = { why = "what Amazon's Xen asked of the processor is not published", "paging", "vmcs.control", "vmcs.msr_list" } },
   text = "Amazon EC2 before Nitro: Xen, devices in Dom0",
 }
