@@ -216,9 +216,9 @@ static __attribute__((noinline)) void child_new(struct vs_op_acc *parent, struct
 static vs_inlined struct vs_child *child_of(const struct vs_op_acc *parent,
                                             const struct vs_op_acc *op)
 {
-    for (struct vs_child *i = parent->child, *end = i ? i + parent->n_child : i; i != end; i++) {
-        if (i->op == op) {
-            return i;
+    for (uint32_t i = 0; i < parent->n_child; i++) { /* the first, mostly */
+        if (parent->child[i].op == op) {
+            return &parent->child[i];
         }
     }
     return NULL;
@@ -237,19 +237,10 @@ static vs_inlined void child_add(struct vs_op_acc *parent, struct vs_op_acc *op,
     child_new(parent, op, n, ps);
 }
 
-/* Adds n instances, of which the sum and both extremes are known. */
-static void acc_sum(struct vs_op_acc *a, uint64_t n, uint64_t sum, uint64_t least, uint64_t most)
-{
-    a->n += n;
-    a->total_ps += sum;
-    a->min_ps = least < a->min_ps ? least : a->min_ps;
-    a->max_ps = most > a->max_ps ? most : a->max_ps;
-}
-
 /* Adds n instances of the same length. */
 static void acc_add(struct vs_op_acc *a, uint64_t n, uint64_t each)
 {
-    acc_sum(a, n, n * each, each, each);
+    vs__acc_sum(a, n, n * each, each, each);
     vs_hist_add(a->hist, each, n);
 }
 
@@ -311,17 +302,20 @@ static inline vs_ps close_usual(struct vs_txn *t)
     struct vs_op_acc *a = f->acc, *parent = f[-1].acc, *none = t->ledger->void_acc;
     vs_ps d = {t->now_ps - f->start_ps};
     uint64_t *bucket = vs_hist_at(a->hist, d.v);
-    struct vs_child nobody, *child = parent == none ? &nobody : child_of(parent, a);
-    if (vs_unlikely(!child || !bucket || f->span || a == none || t->site)) {
+    if (vs_unlikely(!bucket || f->span || a == none || t->site)) {
         return (vs_ps){pop(t, 1)};
     }
-    ++*bucket;
-    a->hist->n++;
-    acc_sum(a, 1, d.v, d.v, d.v);
-    if (child != &nobody) {
+    if (parent != none) {
+        struct vs_child *child = child_of(parent, a);
+        if (vs_unlikely(!child)) {
+            return (vs_ps){pop(t, 1)};
+        }
         child->n++;
         child->ps += d.v;
     }
+    ++*bucket;
+    a->hist->n++;
+    vs__acc_sum(a, 1, d.v, d.v, d.v);
     t->depth--;
     t->acc = parent;
     return d;
@@ -497,7 +491,7 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
                   uint64_t least_ps, uint64_t most_ps)
 {
     if (n) {
-        acc_sum(acc, n, sum_ps, least_ps, most_ps);
+        vs__acc_sum(acc, n, sum_ps, least_ps, most_ps);
         if (t->acc != t->ledger->void_acc) {
             child_add(t->acc, acc, n, sum_ps);
         }
@@ -521,21 +515,22 @@ void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each
 {
     struct vs_op_acc *parent = t->acc;
     uint64_t *bucket = vs_hist_at(acc->hist, each.v);
-    struct vs_child nobody,
-        *child = parent == t->ledger->void_acc ? &nobody : child_of(parent, acc);
-    if (vs_unlikely(!child || !bucket || t->site)) {
+    if (vs_unlikely(!n || !bucket || t->site)) {
         count_seldom(t, acc, n, each);
         return;
     }
-    if (n) {
-        *bucket += n;
-        acc->hist->n += n;
-        acc_sum(acc, n, n * each.v, each.v, each.v);
-        if (child != &nobody) {
-            child->n += n;
-            child->ps += n * each.v;
+    if (parent != t->ledger->void_acc) {
+        struct vs_child *child = child_of(parent, acc);
+        if (vs_unlikely(!child)) {
+            count_seldom(t, acc, n, each);
+            return;
         }
+        child->n += n;
+        child->ps += n * each.v;
     }
+    *bucket += n;
+    acc->hist->n += n;
+    vs__acc_sum(acc, n, n * each.v, each.v, each.v);
 }
 
 void vs_once(struct vs_txn *t, enum vs_op op, uint16_t account, vs_ps d)

@@ -45,6 +45,20 @@ struct vs_sampler {
     struct vs_span *slot;
 };
 
+/* Adds n instances, of which the sum and both extremes are known; these seldom change. */
+static inline void vs__acc_sum(struct vs_op_acc *a, uint64_t n, uint64_t sum, uint64_t least,
+                               uint64_t most)
+{
+    a->n += n;
+    a->total_ps += sum;
+    if (vs_unlikely(least < a->min_ps)) {
+        a->min_ps = least;
+    }
+    if (vs_unlikely(most > a->max_ps)) {
+        a->max_ps = most;
+    }
+}
+
 /* The region of interest begins: what is kept by place, too. */
 void vs__sites_cut(struct vs_ledger *l);
 void vs__sites_free(struct vs_sites *s);

@@ -128,11 +128,40 @@ static void expose_journey(void *ctx, uint16_t account, uint64_t ps)
     journey_add(ctx, account | VS_JOURNEY_EXPOSED, ps);
 }
 
-/* The same where there is room for all of it: *ctx is where the next piece goes. */
-static void expose_next(void *ctx, uint16_t account, uint64_t ps)
+/* A piece of exposed time. */
+static inline struct vs_journey_piece exposed(uint16_t account, uint64_t ps)
 {
-    struct vs_journey_piece **next = ctx;
-    *(*next)++ = (struct vs_journey_piece){VS_JOURNEY_ONE | VS_JOURNEY_EXPOSED | account, ps};
+    return (struct vs_journey_piece){VS_JOURNEY_ONE | VS_JOURNEY_EXPOSED | account, ps};
+}
+
+/* tile() where there is room for all of it from `next` on, and where the last piece ends: most
+ * charges begin where the one before them ended. */
+static inline struct vs_journey_piece *tile_usual(const struct vs_tape *tape, uint64_t at,
+                                                  uint64_t until, uint16_t gap,
+                                                  struct vs_journey_piece *next)
+{
+    const struct vs_tape_entry *i = tape ? tape->e : NULL, *end = i ? i + tape->n : NULL;
+    for (; i != end; i++) {
+        uint64_t s = i->start_ps, e = s + i->ps;
+        if (e <= at) {
+            continue;
+        }
+        if (vs_unlikely(s > at)) {
+            if (s >= until) {
+                break;
+            }
+            *next++ = exposed(gap, s - at);
+            at = s;
+        }
+        if (e >= until) {
+            *next++ = exposed(i->account, until - at);
+            return next;
+        }
+        *next++ = exposed(i->account, e - at);
+        at = e;
+    }
+    *next++ = exposed(gap, until - at);
+    return next;
 }
 
 void vs_journey_charge(struct vs_journey *j, uint16_t account, vs_ps d)
@@ -147,6 +176,13 @@ void vs_journey_wait(struct vs_journey *j, uint16_t account, vs_ps until)
     }
 }
 
+/* vs_journey_expose where there may be no room for all of it. */
+static __attribute__((noinline)) void
+expose_crowded(struct vs_journey *j, const struct vs_tape *tape, uint16_t gap, uint64_t until_ps)
+{
+    tile(tape, j->now_ps, until_ps, gap, expose_journey, j);
+}
+
 void vs_journey_expose(struct vs_journey *j, const struct vs_tape *tape, uint16_t gap, vs_ps until)
 {
     if (until.v <= j->now_ps) {
@@ -154,12 +190,10 @@ void vs_journey_expose(struct vs_journey *j, const struct vs_tape *tape, uint16_
     }
     size_t most = j->n + (tape ? 2u * tape->n : 0u) + 1u; /* a gap before each charge */
     if (vs_unlikely(most > VS_JOURNEY_PIECES)) {
-        tile(tape, j->now_ps, until.v, gap, expose_journey, j);
+        expose_crowded(j, tape, gap, until.v);
         return;
     }
-    struct vs_journey_piece *next = &j->piece[j->n];
-    tile(tape, j->now_ps, until.v, gap, expose_next, &next);
-    j->n = (uint32_t)(next - j->piece);
+    j->n = (uint32_t)(tile_usual(tape, j->now_ps, until.v, gap, &j->piece[j->n]) - j->piece);
     j->now_ps = until.v; /* tiled */
 }
 
@@ -173,10 +207,7 @@ void vs_journey_end(struct vs_journey *j, struct vs_op_acc *acc)
         p->n += i->what >> 32;
         p->ps += i->ps;
     }
-    acc->n++;
-    acc->total_ps += d;
-    acc->min_ps = d < acc->min_ps ? d : acc->min_ps;
-    acc->max_ps = d > acc->max_ps ? d : acc->max_ps;
+    vs__acc_sum(acc, 1, d, d, d);
     vs_hist_add(acc->hist, d, 1);
 }
 

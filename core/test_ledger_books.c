@@ -287,6 +287,41 @@ static void test_a_journey_books_each_charge_once(void **state)
     }
 }
 
+/* A tape with gaps, overlaps and charges of no length is exposed alike where there is room for all
+ * of its pieces and where there may be none. */
+static void test_a_tape_is_exposed_alike_in_an_empty_and_a_full_journey(void **state)
+{
+    struct vs_rng rng;
+    (void)state;
+    vs_rng_seed(&rng, 6, 0);
+    for (int round = 0; round < 2000; round++) {
+        struct vs_part work[2][8] = {{{0, 0}}}, exposes[2][8] = {{{0, 0}}};
+        struct vs_tape tape = {NULL, 0, 0};
+        struct vs_journey j[2];
+        uint64_t at = vs_rng_below(&rng, 20), from = 10, until = vs_rng_below(&rng, 120);
+        for (uint64_t i = vs_rng_below(&rng, 20); i; i--) {
+            uint64_t d = vs_rng_below(&rng, 6), back = vs_rng_below(&rng, 8) == 0;
+            vs__tape_add(&tape, at, d, (uint16_t)vs_rng_below(&rng, 7), 1);
+            at += vs_rng_below(&rng, 4) ? d : d + vs_rng_below(&rng, 5);
+            at -= back && at ? 1u : 0;
+        }
+        for (int full = 0; full < 2; full++) {
+            struct vs_op_acc acc = {
+                .work = work[full], .exposed = exposes[full], .hist = vs_hist_create()};
+            vs_journey_begin(&j[full], (vs_ps){from});
+            for (uint32_t i = 0; full && i + 1u < VS_JOURNEY_PIECES; i++) {
+                vs_journey_charge(&j[full], 7, (vs_ps){0});
+            }
+            vs_journey_expose(&j[full], &tape, 7, (vs_ps){until});
+            assert_int_equal(j[full].now_ps, until > from ? until : from);
+            vs_journey_end(&j[full], &acc);
+            vs_hist_destroy(acc.hist);
+        }
+        assert_memory_equal(exposes[0], exposes[1], sizeof exposes[0]);
+        vs_tape_free(&tape);
+    }
+}
+
 /* ---- spans ---- */
 
 struct spans {
@@ -404,6 +439,7 @@ int main(void)
         LAW(test_a_tape_hears_waits_and_counted_work_like_any_charge),
         LAW(test_a_journeys_parts_keep_number_and_kind),
         cmocka_unit_test(test_a_journey_books_each_charge_once),
+        cmocka_unit_test(test_a_tape_is_exposed_alike_in_an_empty_and_a_full_journey),
         cmocka_unit_test(test_every_later_operation_is_as_likely_to_be_kept),
         cmocka_unit_test(test_an_operation_inside_one_of_its_kind_leaves_the_outer_span_alone),
         LAW(test_an_operation_that_turned_out_another_gives_its_place_back),
