@@ -112,19 +112,22 @@ static inline const uint64_t *vs_l1_newest_of(const struct vs_settab *s, uint64_
     return vs_likely(s->tag[first] == key) ? &s->payload[first] : NULL;
 }
 
+/* vs_l1_newest_in where the number of sets is no power of two. */
+const uint64_t *vs__l1_newest_odd(const struct vs_l1 *l, const struct vs_settab *s, uint64_t key);
+
 /* The same, of the address space's own pages, then of those that all of them share: both are in one
  * set where that is in the lowest bits of a key, which say nothing of address spaces. */
-static inline const uint64_t *vs_l1_newest_in(const struct vs_l1 *l, const struct vs_settab *s,
-                                              uint64_t key)
+static vs_inlined const uint64_t *vs_l1_newest_in(const struct vs_l1 *l, const struct vs_settab *s,
+                                                  uint64_t key)
 {
-    const uint64_t shared = key ^ l->context ^ l->global_context;
-    if (vs_likely(s->by_sets.inverse == 0)) {
-        size_t first = (key & (s->by_sets.n - 1u)) * s->ways + s->newest;
-        uint64_t tag = s->tag[first];
-        return vs_likely(tag == key) || (tag == shared && l->globals) ? &s->payload[first] : NULL;
+    if (vs_unlikely(s->by_sets.inverse != 0)) {
+        return vs__l1_newest_odd(l, s, key);
     }
-    const uint64_t *p = vs_l1_newest_of(s, key);
-    return !p && vs_unlikely(l->globals) ? vs_l1_newest_of(s, shared) : p;
+    size_t first = (key & (s->by_sets.n - 1u)) * s->ways + s->newest;
+    uint64_t tag = s->tag[first];
+    return vs_likely(tag == key) || (l->globals && tag == (key ^ l->context ^ l->global_context))
+               ? &s->payload[first]
+               : NULL;
 }
 
 /* The newest way of the set where the size that hit last would be. */
