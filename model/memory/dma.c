@@ -137,7 +137,8 @@ static vs_inlined uint32_t read_line(struct vs_memory_dma *d, uint64_t line)
 }
 
 /* Charges a transfer: the slowest of its lines, which are accessed at once. */
-static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_t bytes, bool write)
+static vs_inlined void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_t bytes,
+                                bool write)
 {
     struct vs_memory *m = d->memory;
     uint64_t first = at.v >> m->line_shift, last = (at.v + bytes - 1u) >> m->line_shift;

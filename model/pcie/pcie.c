@@ -249,7 +249,7 @@ static __attribute__((noinline)) void carry_down(struct vs_pcie *p, struct vs_tx
 }
 
 /* The way of what was sent last. */
-static void travel_up(struct vs_pcie *p, struct vs_txn *t)
+static inline void travel_up(struct vs_pcie *p, struct vs_txn *t)
 {
     if (p->shared) {
         arrive(p, t);
@@ -258,7 +258,7 @@ static void travel_up(struct vs_pcie *p, struct vs_txn *t)
 }
 
 /* Travels to the device. */
-static void travel_down(struct vs_pcie *p, struct vs_txn *t)
+static inline void travel_down(struct vs_pcie *p, struct vs_txn *t)
 {
     if (p->shared) {
         arrive(p, t);
@@ -288,7 +288,8 @@ static SELDOM void spend_later(const struct vs_pcie *p, struct vs_txn *t, struct
 }
 
 /* Takes room at the receiver: most often there is some, with what has come back by now. */
-static void spend(const struct vs_pcie *p, struct vs_txn *t, struct vs_credits *c, uint64_t amount)
+static vs_inlined void spend(const struct vs_pcie *p, struct vs_txn *t, struct vs_credits *c,
+                             uint64_t amount)
 {
     while (c->n && c->back[c->first].at_ps <= t->now_ps) {
         returned(c);
@@ -301,8 +302,8 @@ static void spend(const struct vs_pcie *p, struct vs_txn *t, struct vs_credits *
 }
 
 /* The receiver is rid of it at `at_ps`; its word travels back. */
-static void give_back(const struct vs_pcie *p, struct vs_credits *c, uint64_t at_ps,
-                      uint64_t amount)
+static vs_inlined void give_back(const struct vs_pcie *p, struct vs_credits *c, uint64_t at_ps,
+                                 uint64_t amount)
 {
     if (c->n == VS_CREDIT_RETURNS) { /* as late as the next one: one word returns both */
         uint32_t last = (c->first + c->n - 1u) % VS_CREDIT_RETURNS;
@@ -332,8 +333,9 @@ static void complete(struct vs_pcie *p, struct vs_txn *t, const struct vs_tlp *r
 }
 
 /* One request until its last completion is in the device; when the link had taken it. */
-static bool request(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
-                    uint16_t requester, const struct vs_tlp *tlp, void *buf, uint64_t *taken_ps)
+static vs_inlined bool request(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
+                               uint16_t requester, const struct vs_tlp *tlp, void *buf,
+                               uint64_t *taken_ps)
 {
     vs_open(t, VS_OP_DMA_READ);
     uint32_t tag = vs_acquire(t, acc(p, VS_ACC_pcie_tags_busy), &p->tags);
@@ -350,8 +352,10 @@ static bool request(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_por
 }
 
 /* Reads in as many requests as address and length need, each answered in completions. */
-static bool read_by(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
-                    uint16_t requester, uint64_t at, void *buf, size_t bytes, uint64_t *taken_ps)
+static __attribute__((noinline)) bool read_by(struct vs_pcie *p, struct vs_txn *t,
+                                              const struct vs_dma_port *host, uint16_t requester,
+                                              uint64_t at, void *buf, size_t bytes,
+                                              uint64_t *taken_ps)
 {
     struct vs_tlps requests = vs_tlps_of(VS_TLP_READ, at, bytes);
     struct vs_tlp tlp;
@@ -389,8 +393,8 @@ static bool joins(const struct vs_pcie *p, const struct burst *b, const struct v
 }
 
 /* Sends a posted write when it has credits. */
-static void send(struct vs_pcie *p, struct vs_txn *t, struct burst *b, const struct vs_tlp *tlp,
-                 uint64_t *taken_ps)
+static vs_inlined void send(struct vs_pcie *p, struct vs_txn *t, struct burst *b,
+                            const struct vs_tlp *tlp, uint64_t *taken_ps)
 {
     uint64_t credits = (tlp->payload + CREDIT - 1u) / CREDIT;
     spend(p, t, &p->posted_headers, 1);
@@ -403,8 +407,8 @@ static void send(struct vs_pcie *p, struct vs_txn *t, struct burst *b, const str
 }
 
 /* What was sent goes through the root port into memory. */
-static bool drain(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
-                  uint16_t requester, const struct burst *b, const void *buf)
+static vs_inlined bool drain(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
+                             uint16_t requester, const struct burst *b, const void *buf)
 {
     travel_up(p, t);
     bool good = host->write(host->ctx, t, requester, (vs_iova){b->at}, buf, b->bytes);
@@ -416,9 +420,10 @@ static bool drain(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port 
 }
 
 /* Writes in as many TLPs as address and length need. */
-static bool write_by(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
-                     uint16_t requester, uint64_t at, const void *buf, size_t bytes,
-                     uint64_t *taken_ps)
+static __attribute__((noinline)) bool write_by(struct vs_pcie *p, struct vs_txn *t,
+                                               const struct vs_dma_port *host, uint16_t requester,
+                                               uint64_t at, const void *buf, size_t bytes,
+                                               uint64_t *taken_ps)
 {
     struct vs_tlps parts = vs_tlps_of(VS_TLP_WRITE, at, bytes);
     struct vs_tlp tlp;
