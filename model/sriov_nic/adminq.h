@@ -156,6 +156,8 @@ static inline void vs_nic_mac_bytes(uint8_t bytes[6], uint64_t mac)
         bytes[i] = (uint8_t)(mac >> (40 - 8 * i));
     }
 }
+
+/* The address that these bytes of a message are. */
 static inline uint64_t vs_nic_mac_of(const uint8_t bytes[6])
 {
     uint64_t mac = 0;

@@ -58,12 +58,14 @@ static bool counts(uint32_t msr)
     return false;
 }
 
-/* Reads or writes a word of a list or a bitmap, as the hypervisor's own access. */
+/* Reads a word of a list or a bitmap, as the hypervisor's own access. */
 static uint64_t word(struct vs_vmx *x, struct vs_txn *t, uint64_t at)
 {
     const struct vs_mem_port *m = &x->wire.mem;
     return m->load ? m->load(m->ctx, t, (vs_hpa){at}) : vs_phys_read64(x->wire.phys, (vs_hpa){at});
 }
+
+/* Writes one. */
 static void set_word(struct vs_vmx *x, struct vs_txn *t, uint64_t at, uint64_t value)
 {
     const struct vs_mem_port *m = &x->wire.mem;

@@ -74,11 +74,13 @@ static uint32_t get(struct machine_virtchnl *m, uint64_t offset)
     return vs_nic_admin_read(n, vs_nic_physical(n), offset, vs_now(&m->worker->txn));
 }
 
-/* Where a descriptor of a ring lies, and its buffer. */
+/* Where a descriptor of a ring lies. */
 static uint64_t descriptor_at(const struct machine_virtchnl *m, bool sends, uint32_t slot)
 {
     return m->ring[sends] + slot * 32ull;
 }
+
+/* Where the buffer of a descriptor lies. */
 static uint64_t buffer_at(const struct machine_virtchnl *m, bool sends, uint32_t slot)
 {
     return m->ring[sends] + BUFFERS + slot * (uint64_t)VS_NIC_AQ_BUFFER;

@@ -71,11 +71,13 @@ static void load(struct vs_vcpu *v, uint64_t offset, void *bytes, uint64_t size)
     }
 }
 
-/* Where a descriptor lies, and its buffer: two rings in the first page. */
+/* Where a descriptor lies: two rings in the first page. */
 static uint64_t descriptor_at(bool sends, uint32_t slot)
 {
     return ((sends ? 0 : N) + slot) * sizeof(struct vs_nic_aq_descriptor);
 }
+
+/* Where the buffer of a descriptor lies. */
 static uint64_t buffer_at(bool sends, uint32_t slot)
 {
     return (1ull + (sends ? 0 : N) + slot) * VS_NIC_AQ_BUFFER;
