@@ -156,6 +156,28 @@ uint64_t vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way);
         }                                                                                          \
     } while (0)
 
+/* A word of memory as the processor, or its hypervisor, reads it: a reference that takes time where
+ * there is a transaction and a memory to refer to. */
+static inline uint64_t vs__vmx_word(const struct vs_vmx *x, struct vs_txn *t, uint64_t at)
+{
+    const struct vs_mem_port *m = &x->wire.mem;
+    vs_hpa a = {at};
+    return t && m->load ? m->load(m->ctx, t, a) : vs_phys_read64(x->wire.phys, a);
+}
+
+/* The same, written. */
+static inline void vs__vmx_put_word(const struct vs_vmx *x, struct vs_txn *t, uint64_t at,
+                                    uint64_t value)
+{
+    const struct vs_mem_port *m = &x->wire.mem;
+    vs_hpa a = {at};
+    if (t && m->store) {
+        m->store(m->ctx, t, a, value);
+    } else {
+        vs_phys_write64(x->wire.phys, a, value);
+    }
+}
+
 /* VMX's event of a trap; false: VMX does not have it. */
 bool vs__vmx_event_of(const struct vs_trap *t, struct vs_vmx_event *e);
 /* Fields as the state port has them (vmcs_world.c): the position, what a handler wants to know of a

@@ -5,11 +5,8 @@
 /* One 64-bit word of a bitmap page; a lookup is a real memory reference. */
 static bool bitmap_bit(struct vs_vmx *x, struct vs_txn *t, uint64_t page, uint32_t bit)
 {
-    vs_hpa at = {page + UINT64_C(8) * (bit / 64)};
     x->count[VS_CNT_vmcs_bitmap_lookups]++;
-    uint64_t word = t && x->wire.mem.load ? x->wire.mem.load(x->wire.mem.ctx, t, at)
-                                          : vs_phys_read64(x->wire.phys, at);
-    return word >> (bit % 64) & 1;
+    return vs__vmx_word(x, t, page + UINT64_C(8) * (bit / 64)) >> (bit % 64) & 1;
 }
 
 /* The page holds four bitmaps of 8192 bits: reads of low and high MSRs, writes of low and high. */
@@ -214,9 +211,7 @@ static bool function_done(struct vs_vmx *x, struct vs_txn *t, const struct vs_vm
     if (function || !(VS_GET(x, VM_FUNCTION_CONTROLS) & 1) || entry >= VS_EPTP_LIST) {
         return false;
     }
-    vs_hpa at = {VS_GET(x, EPTP_LIST_ADDRESS) + 8u * entry};
-    uint64_t eptp = t && x->wire.mem.load ? x->wire.mem.load(x->wire.mem.ctx, t, at)
-                                          : vs_phys_read64(x->wire.phys, at);
+    uint64_t eptp = vs__vmx_word(x, t, VS_GET(x, EPTP_LIST_ADDRESS) + 8u * entry);
     if (!vs__vmx_eptp_valid(x, eptp)) {
         return false;
     }

@@ -10,7 +10,7 @@
 
 #include "virtsim/trap.h"
 
-enum { USE_NONE, USE_BRANCHES, USE_COUNTERS }; /* vmcs.msr_list.use */
+enum { USE_COUNTERS = 2 }; /* of vmcs.msr_list.use: none, branches, counters */
 enum { DEBUGCTL = 0x1d9, GLOBAL_CTRL = 0x38f };
 #define DEBUGCTL_LBR 1u
 #define ENTRY 16u /* bytes of one in a list */
@@ -58,38 +58,21 @@ static bool counts(uint32_t msr)
     return false;
 }
 
-/* Reads a word of a list or a bitmap, as the hypervisor's own access. */
-static uint64_t word(struct vs_vmx *x, struct vs_txn *t, uint64_t at)
-{
-    const struct vs_mem_port *m = &x->wire.mem;
-    return m->load ? m->load(m->ctx, t, (vs_hpa){at}) : vs_phys_read64(x->wire.phys, (vs_hpa){at});
-}
-
-/* Writes one. */
-static void set_word(struct vs_vmx *x, struct vs_txn *t, uint64_t at, uint64_t value)
-{
-    const struct vs_mem_port *m = &x->wire.mem;
-    if (m->store) {
-        m->store(m->ctx, t, (vs_hpa){at}, value);
-    } else {
-        vs_phys_write64(x->wire.phys, (vs_hpa){at}, value);
-    }
-}
-
 /* Puts an entry where its index belongs in a list of n, those behind it move up. */
 static void insert(struct vs_vmx *x, struct vs_txn *t, uint64_t list, uint64_t n, uint32_t msr)
 {
     uint64_t at = n;
     for (; at; at--) {
-        uint64_t before = word(x, t, list + (at - 1) * ENTRY);
+        uint64_t before = vs__vmx_word(x, t, list + (at - 1) * ENTRY);
         if (before < msr) {
             break;
         }
-        set_word(x, t, list + at * ENTRY, before);
-        set_word(x, t, list + at * ENTRY + 8, word(x, t, list + (at - 1) * ENTRY + 8));
+        vs__vmx_put_word(x, t, list + at * ENTRY, before);
+        vs__vmx_put_word(x, t, list + at * ENTRY + 8,
+                         vs__vmx_word(x, t, list + (at - 1) * ENTRY + 8));
     }
-    set_word(x, t, list + at * ENTRY, msr);
-    set_word(x, t, list + at * ENTRY + 8, 0);
+    vs__vmx_put_word(x, t, list + at * ENTRY, msr);
+    vs__vmx_put_word(x, t, list + at * ENTRY + 8, 0);
 }
 
 /* A register that exits store for the guest and entries load. */
@@ -118,7 +101,7 @@ static void pass(struct vs_vmx *x, struct vs_txn *t, uint32_t msr)
 {
     for (unsigned half = 0; half < 2; half++) { /* reads, writes */
         uint64_t at = VS_GET(x, MSR_BITMAP) + half * 2048u + msr / 64u * 8u;
-        set_word(x, t, at, word(x, t, at) & ~(UINT64_C(1) << msr % 64u));
+        vs__vmx_put_word(x, t, at, vs__vmx_word(x, t, at) & ~(UINT64_C(1) << msr % 64u));
     }
 }
 

@@ -20,26 +20,18 @@ static bool refused(uint32_t index, bool store)
 static uint64_t msr_list(struct vs_vmx *x, struct vs_txn *t, uint64_t at, uint64_t n, bool store,
                          unsigned account)
 {
-    const struct vs_mem_port *m = &x->wire.mem;
     for (uint64_t i = 0; i < n; i++) {
-        vs_hpa head = {at + 16 * i}, body = {at + 16 * i + 8};
-        uint64_t index =
-            t && m->load ? m->load(m->ctx, t, head) : vs_phys_read64(x->wire.phys, head);
+        uint64_t head = at + 16 * i, body = head + 8;
+        uint64_t index = vs__vmx_word(x, t, head);
         if (index >> 32 || refused((uint32_t)index, store)) {
             return i + 1;
         }
         vs_vmx_charge(x, t, account, 1, store ? x->config.msr_store : x->config.msr_load);
         x->count[VS_CNT_vmcs_msr_entries]++;
-        if (!store) {
-            uint64_t value =
-                t && m->load ? m->load(m->ctx, t, body) : vs_phys_read64(x->wire.phys, body);
-            if (vs_vmx_msr_set(x, (uint32_t)index, value) != VS_OK) {
-                return i + 1;
-            }
-        } else if (t && m->store) {
-            m->store(m->ctx, t, body, vs_vmx_msr(x, (uint32_t)index));
-        } else {
-            vs_phys_write64(x->wire.phys, body, vs_vmx_msr(x, (uint32_t)index));
+        if (store) {
+            vs__vmx_put_word(x, t, body, vs_vmx_msr(x, (uint32_t)index));
+        } else if (vs_vmx_msr_set(x, (uint32_t)index, vs__vmx_word(x, t, body)) != VS_OK) {
+            return i + 1;
         }
     }
     return 0;
