@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ADDRESSES 64u /* of a function beside its own: the model's limit */
-
 /* A ring: its registers, and from when on each descriptor that is done can be seen. */
 struct queue {
     uint32_t low, high, length, head, tail;
@@ -23,7 +21,7 @@ struct queue {
 
 struct vs_nic_admin {
     struct queue send, receive;
-    uint64_t address[ADDRESSES]; /* of stations, beside the function's own */
+    uint64_t address[VS_NIC_AQ_ADDRESSES]; /* of stations, beside the function's own */
     uint32_t addresses;
     uint64_t rung_ps;  /* its driver has told the firmware of what waits in `send` */
     uint64_t reset_ps; /* its reset is over then */
@@ -155,7 +153,7 @@ static enum vs_nic_aq_result address(struct vs_nic *n, uint32_t fn, uint64_t mac
             return VS_NIC_AQ_OK;
         }
     }
-    if (!add || a->addresses == ADDRESSES) {
+    if (!add || a->addresses == VS_NIC_AQ_ADDRESSES) {
         return add ? VS_NIC_AQ_ENOSPC : VS_NIC_AQ_EINVAL;
     }
     a->address[a->addresses++] = mac;
@@ -368,7 +366,7 @@ bool vs__nic_has_address(const struct vs_nic_function *f, uint64_t mac)
 uint32_t vs_nic_admin_addresses(const struct vs_nic *n, uint32_t vf, uint64_t mac)
 {
     const struct vs_nic_admin *a = n->fn[vf].admin;
-    return !a ? 1u : vs__nic_has_address(&n->fn[vf], mac) ? 0 : a->addresses + 2u;
+    return vs__nic_has_address(&n->fn[vf], mac) ? 0 : (a ? a->addresses : 0) + 2u;
 }
 
 uint32_t vs_nic_admin_resets(const struct vs_nic *n, uint32_t vf)

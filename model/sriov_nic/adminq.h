@@ -69,6 +69,7 @@ struct vs_nic_aq_macvlan {
     uint16_t vlan, flags, queue;
     uint32_t reserved;
 };
+#define VS_NIC_AQ_ADDRESSES 64u /* of a function beside its own: the model's limit */
 #define VS_NIC_AQ_PERFECT_MATCH 1u
 #define VS_NIC_AQ_IGNORE_VLAN 4u
 
@@ -148,6 +149,13 @@ struct vs_virtchnl_event {
     uint32_t severity;
 };
 _Static_assert(sizeof(struct vs_virtchnl_event) == 16, "virtchnl_pf_event");
+
+/* Bytes of a message of n elements of that size: Linux's structures of them end in one, so that
+ * there is always room for one more. */
+static inline uint32_t vs_virtchnl_bytes(uint32_t head, uint32_t each, uint32_t n)
+{
+    return head + (n + 1u) * each;
+}
 
 /* An address of a station in its six bytes; these as a number. */
 static inline void vs_nic_mac_bytes(uint8_t bytes[6], uint64_t mac)

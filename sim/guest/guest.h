@@ -317,6 +317,11 @@ void guest_vf_transmit(struct vs_vcpu *v);
  * has waited so long. */
 void guest_vf_mailbox(struct vs_vcpu *v);
 void guest_vf_mailbox_waited(struct vs_vcpu *v, uint64_t until_ps);
+/* asks.c. Where somebody hears what the vCPU's driver asks by what its function has, or not, which
+ * then `lacks` it; NULL: nobody does, the run fails and says why. */
+struct vs_net *guest_vf_heard(struct vs_vcpu *v, const char *what, bool has, const char *lacks);
+/* The request is over, and returns that. */
+void guest_vf_answered(struct vs_vcpu *v, uint64_t how);
 /* A register of the vCPU's function, over the link: read and waited for; written, posted. */
 uint32_t guest_vf_get(struct vs_vcpu *v, uint64_t offset);
 void guest_vf_put(struct vs_vcpu *v, uint64_t offset, uint32_t value);

@@ -18,8 +18,7 @@
 #define ADDRESSES 18u           /* I40E_VC_MAX_MAC_ADDR_PER_VF, broadcast among them */
 #define RESET_PS 10000000000u   /* i40e_reset_vf: a look after 10 ms at the earliest */
 #define AGAIN_PS 50000000u      /* i40e_asq_send_command: udelay(50) */
-#define LISTED 64u /* addresses of one message: as many as the model's functions have */
-#define VECTORS 5u /* of a function, at least: num_msix_vectors_vf */
+#define VECTORS 5u              /* of a function, at least: num_msix_vectors_vf */
 #define MULTICAST (1ull << 40)
 
 /* Of a function, as i40e's struct i40e_vf. */
@@ -137,7 +136,7 @@ static uint32_t tell(struct machine_virtchnl *m, uint32_t vf, uint32_t op, int s
  * has, and does nothing else meanwhile. */
 static void order(struct machine_virtchnl *m, const struct message *q, uint16_t opcode)
 {
-    struct vs_nic_aq_macvlan list[LISTED];
+    struct vs_nic_aq_macvlan list[VS_NIC_AQ_ADDRESSES];
     uint32_t count = q->u.half[1];
     struct vs_nic_aq_descriptor d = {
         .opcode = opcode, .bytes = (uint16_t)(count * sizeof *list), .param0 = count | q->vf << 16};
@@ -159,12 +158,12 @@ static uint16_t vsi_of(uint32_t vf)
     return (uint16_t)(vf + 1u);
 }
 
-/* Bytes of a message whose elements are counted in it: a part that has room for one, and as many as
- * it says. */
-static bool counted(const struct message *q, uint32_t fixed, uint32_t each, uint32_t at)
+/* The message has elements of that size behind its head, as many as the head counts, in its `at`th
+ * half word. */
+static bool counted(const struct message *q, uint32_t head, uint32_t each, uint32_t at)
 {
-    uint32_t n = q->bytes >= fixed ? q->u.half[at] : 0;
-    return n && q->bytes == fixed + n * each;
+    uint32_t n = q->bytes >= vs_virtchnl_bytes(head, each, 0) ? q->u.half[at] : 0;
+    return n && q->bytes == vs_virtchnl_bytes(head, each, n);
 }
 
 /* virtchnl_vc_validate_vf_msg: the operation is one that a virtual function may ask for, and its
@@ -179,15 +178,16 @@ static bool valid(const struct of_function *of, const struct message *q)
     case VS_VIRTCHNL_GET_VF_RESOURCES:
         return q->bytes == (of->major == 1u && of->minor == 1u ? 4u : 0);
     case VS_VIRTCHNL_CONFIG_VSI_QUEUES:
-        return counted(q, 72u, sizeof(struct vs_virtchnl_pair), 1);
+        return counted(q, sizeof(struct vs_virtchnl_queues), sizeof(struct vs_virtchnl_pair), 1);
     case VS_VIRTCHNL_CONFIG_IRQ_MAP:
-        return counted(q, 14u, sizeof(struct vs_virtchnl_vector), 0);
+        return counted(q, sizeof(uint16_t), sizeof(struct vs_virtchnl_vector), 0);
     case VS_VIRTCHNL_ENABLE_QUEUES:
     case VS_VIRTCHNL_DISABLE_QUEUES:
         return q->bytes == sizeof(struct vs_virtchnl_select);
     case VS_VIRTCHNL_ADD_ETH_ADDR:
     case VS_VIRTCHNL_DEL_ETH_ADDR:
-        return counted(q, 12u, sizeof(struct vs_virtchnl_address), 1);
+        return counted(q, sizeof(struct vs_virtchnl_addresses), sizeof(struct vs_virtchnl_address),
+                       1);
     case VS_VIRTCHNL_REQUEST_QUEUES:
         return q->bytes == 2u;
     default: /* 16 to 19: reserved, and what only the host says */
@@ -328,7 +328,8 @@ static int permitted(const struct machine_virtchnl *m, const struct message *q, 
 static int addresses(const struct machine_virtchnl *m, const struct message *q, bool add)
 {
     uint32_t more = 0, count = q->u.half[1];
-    int status = q->u.half[0] == vsi_of(q->vf) && count <= LISTED ? 0 : VS_VIRTCHNL_ERR_PARAM;
+    int status =
+        q->u.half[0] == vsi_of(q->vf) && count <= VS_NIC_AQ_ADDRESSES ? 0 : VS_VIRTCHNL_ERR_PARAM;
     for (uint32_t i = 0; i < count && !status; i++) {
         struct vs_virtchnl_address a;
         memcpy(&a, q->u.raw + sizeof(struct vs_virtchnl_addresses) + i * sizeof a, sizeof a);

@@ -24,56 +24,25 @@ static const struct {
     [API] = {VS_NIC_MAIL_API, 3, 3},      [LINK] = {VS_NIC_MAIL_LINK, 2, 2},
 };
 
-/* ---- registers, over the link ---- */
-
-uint32_t guest_vf_get(struct vs_vcpu *v, uint64_t offset)
-{
-    struct vs_net *net = v->p->net;
-    uint32_t vf = net->driver[v->index].vf;
-    struct vs_pcie *link = vs_net_link(net, vf);
-    vs_txn_settle(&v->txn);
-    vs_ps at =
-        vs_pcie_ask(link, &v->txn, VS_PCIE_READ, 4, link->cfg.mmio_read * v->hw->clock.period_ps);
-    struct vs_function_port f = vs_nic_function_port(&net->nic, vf);
-    return (uint32_t)f.bar_read(f.ctx, 0, offset, 4, at);
-}
-
-void guest_vf_put(struct vs_vcpu *v, uint64_t offset, uint32_t value)
-{
-    struct vs_net *net = v->p->net;
-    uint32_t vf = net->driver[v->index].vf;
-    struct vs_pcie *link = vs_net_link(net, vf);
-    vs_txn_settle(&v->txn);
-    vs_open(&v->txn, VS_OP_MMIO_WRITE);
-    vs_charge(&v->txn, (uint16_t)(link->account + VS_ACC_pcie_mmio_write),
-              (vs_ps){link->cfg.doorbell * v->hw->clock.period_ps});
-    vs_close(&v->txn);
-    vs_ps at = vs_pcie_doorbell(link, vs_now(&v->txn));
-    struct vs_function_port f = vs_nic_function_port(&net->nic, vf);
-    f.bar_write(f.ctx, 0, offset, 4, value, at);
-}
-
 /* ---- a request ---- */
 
 /* Whether such a request can be made here; else the run fails and says why. */
 static bool may(struct vs_vcpu *v)
 {
-    struct vs_net *net = v->p->net;
+    const bool has = v->p->net && v->p->net->nic_config.has_mailbox;
     const struct vs_request *r = &v->request;
+    struct vs_net *net =
+        guest_vf_heard(v, "mailbox", has,
+                       "a virtual function of this adapter has none (nic.has.mailbox); take one "
+                       "that has, such as nic = \"i82599\" in a machine's file");
     if (!net) {
-        vcpu_refuse(v, "mailbox: this machine has no NIC (nic.present = 0)");
-    } else if (!net->nic_config.has_mailbox) {
-        vcpu_refuse(v, "mailbox: a virtual function of this adapter has none (nic.has.mailbox); "
-                       "take one that has, such as nic = \"i82599\" in a machine's file");
-    } else if (!net->physical) {
-        vcpu_refuse(v, "mailbox: nobody drives the physical function, and nobody would answer; set "
-                       "nic.physical = sink, or echo, and worker.threads = 1");
-    } else if (r->a >= WHATS || r->count >> 48) { /* a recording's */
-        vcpu_fail(v, "mailbox: no such request");
-    } else {
-        return net->use(v, "mailbox");
+        return false;
     }
-    return false;
+    if (r->a >= WHATS || r->count >> 48) { /* a recording's */
+        vcpu_fail(v, "mailbox: no such request");
+        return false;
+    }
+    return net->use(v, "mailbox");
 }
 
 /* The message's words. */
@@ -120,12 +89,8 @@ static uint32_t read_answer(struct vs_vcpu *v)
 /* The request is over. */
 static void end(struct vs_vcpu *v, struct vs_driver *d, uint64_t how)
 {
-    vs_txn_settle(&v->txn);
-    vs_close(&v->txn);
-    v->reply.value = how;
-    v->busy = false;
     d->mail.step = VS_MAIL_NONE;
-    vcpu_yield(v);
+    guest_vf_answered(v, how);
 }
 
 void guest_vf_mailbox(struct vs_vcpu *v)

@@ -13,12 +13,10 @@
 
 #define N VS__NET_ADMIN_RING
 #define MS 1000000000u
-#define LATE_PS                                                                                    \
-    (2500ull * MS)            /* iavf_main.c: msecs_to_jiffies(2500); 500 looks at 5 ms as well    \
-                               */
-#define DETECT_PS (5ull * MS) /* usleep_range(5000, 10000) */
-#define RESET_PS (10ull * MS) /* IAVF_RESET_WAIT_MS */
-#define NOBODY 255u           /* has answered */
+#define LATE_PS (2500ull * MS) /* iavf_main.c: msecs_to_jiffies(2500); 500 looks take as long */
+#define DETECT_PS (5ull * MS)  /* usleep_range(5000, 10000) */
+#define RESET_PS (10ull * MS)  /* IAVF_RESET_WAIT_MS */
+#define NOBODY 255u            /* has answered */
 
 /* The order of the request's words. */
 enum what {
@@ -131,19 +129,17 @@ static void open_queues(struct vs_vcpu *v, struct vs_driver *d)
 /* Whether such a request can be made here; else the run fails and says why. */
 static bool may(struct vs_vcpu *v)
 {
-    struct vs_net *net = v->p->net;
+    const bool has = v->p->net && v->p->net->nic_config.has_virtchnl;
     const struct vs_request *r = &v->request;
-    struct vs_driver *d = net ? &net->driver[v->index] : NULL;
+    struct vs_net *net =
+        guest_vf_heard(v, "virtchnl", has,
+                       "functions of this adapter have no admin queues (nic.has.virtchnl); take "
+                       "one that has, such as nic = \"x710\" in a machine's file");
     if (!net) {
-        vcpu_refuse(v, "virtchnl: this machine has no NIC (nic.present = 0)");
-    } else if (!net->nic_config.has_virtchnl) {
-        vcpu_refuse(v, "virtchnl: functions of this adapter have no admin queues "
-                       "(nic.has.virtchnl); take one that has, such as nic = \"x710\" in a "
-                       "machine's file");
-    } else if (!net->physical) {
-        vcpu_refuse(v, "virtchnl: nobody drives the physical function, and nobody would answer; "
-                       "set nic.physical = sink, or echo, and worker.threads = 1");
-    } else if (d->queue % net->nic.pairs) {
+        return false;
+    }
+    const struct vs_driver *d = &net->driver[v->index];
+    if (d->queue % net->nic.pairs) {
         vcpu_refuse(v,
                     "virtchnl: vCPU %u has pair %u of its function's queues; the one with the "
                     "first of them asks for the function",
@@ -197,10 +193,10 @@ static struct vs_virtchnl_pair pair(const struct vs_vcpu *v, uint16_t queue)
 static uint32_t elements(const struct vs_vcpu *v, unsigned char *bytes, uint32_t most)
 {
     bool queues = v->request.a == QUEUES;
-    uint32_t n = v->request.count ? (uint32_t)v->request.count : most, fixed = queues ? 72u : 14u,
-             head = queues ? 8u : 2u,
+    uint32_t n = v->request.count ? (uint32_t)v->request.count : most,
+             head = queues ? sizeof(struct vs_virtchnl_queues) : sizeof(uint16_t),
              each = queues ? sizeof(struct vs_virtchnl_pair) : sizeof(struct vs_virtchnl_vector),
-             room = (VS_NIC_AQ_BUFFER - fixed) / each;
+             room = (VS_NIC_AQ_BUFFER - vs_virtchnl_bytes(head, each, 0)) / each;
     n = n < room ? n : room;
     uint16_t own = vsi(v), count = (uint16_t)n;
     memcpy(bytes, queues ? &own : &count, 2);
@@ -213,7 +209,7 @@ static uint32_t elements(const struct vs_vcpu *v, unsigned char *bytes, uint32_t
         struct vs_virtchnl_vector one = {own, (uint16_t)(last ? 0 : i + 1u), bit, bit, 0, 1};
         memcpy(bytes + head + i * each, queues ? (const void *)&p : &one, each);
     }
-    return fixed + n * each;
+    return vs_virtchnl_bytes(head, each, n);
 }
 
 /* The message that the request describes; its bytes. */
@@ -245,7 +241,7 @@ static uint32_t message(const struct vs_vcpu *v, const struct vs_driver *d, unsi
     case DEL:
         memcpy(bytes, &list, sizeof list);
         vs_nic_mac_bytes(bytes + sizeof list, r->count);
-        return 20u; /* its fixed part has room for one more */
+        return vs_virtchnl_bytes(sizeof list, sizeof(struct vs_virtchnl_address), 1);
     case REQUEST:
         memcpy(bytes, &wanted, sizeof wanted);
         return sizeof wanted;
@@ -292,13 +288,9 @@ static void sleep_until(struct vs_vcpu *v, uint64_t until_ps)
 /* The request is over. */
 static void end(struct vs_vcpu *v, struct vs_driver *d, uint64_t how)
 {
-    vs_txn_settle(&v->txn);
-    vs_close(&v->txn);
-    v->reply.value = how;
-    v->busy = false;
     v->timer_armed = false;
     d->admin.step = VS_ADMIN_NONE;
-    vcpu_yield(v);
+    guest_vf_answered(v, how);
 }
 
 /* What the host says unasked. */
