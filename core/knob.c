@@ -180,8 +180,7 @@ static const struct vs_component_desc *home_of(const struct vs_component_desc *c
 
 void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *const *c, size_t n)
 {
-    const struct vs_component_desc *home =
-        NULL; /* of the knob before, which its neighbours share */
+    const struct vs_component_desc *home = NULL; /* of the knob before; its neighbours share it */
     bool gone = false;
     size_t kept = 0;
     for (size_t i = 0; i < k->n; i++) {

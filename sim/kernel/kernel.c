@@ -37,7 +37,7 @@ struct vs_kernel {
 static const struct vs_kernel_functions *systemc(void)
 {
     static const struct vs_kernel_functions *functions;
-    void *module = functions ? NULL : dlopen(VS_KERNEL_MODULE, HOW_TO_OPEN); /* RTLD_LOCAL */
+    void *module = functions ? NULL : dlopen(VS_KERNEL_MODULE, HOW_TO_OPEN);
     if (module) {
         functions = dlsym(module, VS_KERNEL_SYMBOL);
     }

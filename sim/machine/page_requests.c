@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Page requests (ats.page_requests). Of bound processes on bare metal: sim/guest/drivers/wanted.c.
- * Of assigned functions: memory of a machine that has no frame
- * yet is not pinned before; a device that lacks a page asks for it, and the host's kernel gives it
- * a frame and enters it where the device finds it, as for a violation of the processor's. The
- * interrupt and the kernel's thread run on the processor of the vCPU that waits for its device.
- * Linux drivers/iommu/intel/prq.c, io-pgfault.c; VFIO's own handler was proposed and is not merged.
+ * Of assigned functions: memory of a machine that has no frame yet is not pinned before; a device
+ * that lacks a page asks for it, and the host's kernel gives it a frame and enters it where the
+ * device finds it, as for a violation of the processor's. The interrupt and the kernel's thread run
+ * on the processor of the vCPU that waits for its device. Linux drivers/iommu/intel/prq.c,
+ * io-pgfault.c; VFIO's own handler was proposed and is not merged.
  */
 #include "vfio.h"
 
@@ -60,6 +60,19 @@ static void serve(void *ctx, struct vs_txn *t)
     vs_close(t);
 }
 
+/* The message for the k-th page of a group. */
+static struct vs_iommu_page_request message_of(const struct vs_page_group *g, unsigned k,
+                                               uint32_t prefix)
+{
+    return (struct vs_iommu_page_request){.address = g->page[k],
+                                          .requester = g->requester,
+                                          .group = g->index,
+                                          .read = !g->write,
+                                          .write = g->write,
+                                          .last = k + 1u == g->n,
+                                          .prefix = prefix};
+}
+
 /* vs_page_port.request: only a program that waits for its device can have it meet a page that is
  * not there, since rings and buffers have theirs. */
 static enum vs_page_response request(void *ctx, struct vs_txn *t, const struct vs_page_group *g,
@@ -67,8 +80,7 @@ static enum vs_page_response request(void *ctx, struct vs_txn *t, const struct v
 {
     struct vs_net *net = ctx;
     struct serving s = {.v = net->asking};
-    struct vs_iommu_page_request r = {g->page[k], g->requester,   g->index, !g->write,
-                                      g->write,   k + 1u == g->n, t->prefix};
+    struct vs_iommu_page_request r = message_of(g, k, t->prefix);
     enum vs_page_response answer;
     if (!s.v) {
         return VS_PAGE_INVALID;
@@ -90,8 +102,7 @@ static enum vs_page_response request_native(void *ctx, struct vs_txn *t,
 {
     struct vs_net *net = ctx;
     struct vs_vcpu *v = net->asking;
-    struct vs_iommu_page_request r = {g->page[k], g->requester,   g->index, !g->write,
-                                      g->write,   k + 1u == g->n, t->prefix};
+    struct vs_iommu_page_request r = message_of(g, k, t->prefix);
     enum vs_page_response said;
     if (!v) {
         return VS_PAGE_INVALID;

@@ -93,6 +93,13 @@ static uint64_t place_of(struct vs_vcpu *v, uint32_t pasid)
                : 0;
 }
 
+/* Where that is in the host's memory. */
+static vs_hpa host_place(struct vs_vcpu *v, uint64_t entry)
+{
+    uint64_t offset = entry & (PAGE - 1u);
+    return (vs_hpa){domain_of(v)->own ? v->p->net->own_at(v, entry - offset) + offset : entry};
+}
+
 /* The entry is made: from now on the device finds the process, in a guest when its host has made
  * one of it. */
 static void enter(struct vs_vcpu *v, uint32_t pasid, uint64_t entry)
@@ -101,8 +108,7 @@ static void enter(struct vs_vcpu *v, uint32_t pasid, uint64_t entry)
     struct vs_iommu_pasid what = entry_of(v);
     static const vs_hpa none[3] = {{0}, {0}, {0}}; /* tables are there, as of the function's own */
     if (domain_of(v)->own) {
-        vs_hpa at = {net->own_at(v, entry & ~(uint64_t)(PAGE - 1u)) + (entry & (PAGE - 1u))};
-        vs_iommu_write_entry(net->p->phys, at, &what);
+        vs_iommu_write_entry(net->p->phys, host_place(v, entry), &what);
     } else {
         vs_iommu_attach_pasid(&net->iommu, requester_of(net, net->driver[v->index].vf), pasid,
                               &what, none);
@@ -163,15 +169,13 @@ bool guest_sva_unbind(struct vs_vcpu *v, uint32_t pasid)
         return false;
     }
     struct guest_work w = {.pasid = pasid, .requester = requester_of(net, s->vf), .unmaps = true};
-    uint64_t own = domain_of(v)->own ? place_of(v, pasid) : 0;
-    w.entry = place_of(v, pasid);
+    const uint64_t entry = place_of(v, pasid);
+    w.entry = entry;
     vs_txn_settle(&v->txn);
     vs_open(&v->txn, VS_OP_SVA_UNBIND);
     (void)guest_run(v, GUEST_SVA_UNBIND, &w);
     vs_txn_settle(&v->txn);
-    vs_iommu_clear_entry(v->p->phys, (vs_hpa){own ? net->own_at(v, own & ~(uint64_t)(PAGE - 1u)) +
-                                                        (own & (PAGE - 1u))
-                                                  : w.entry});
+    vs_iommu_clear_entry(v->p->phys, host_place(v, entry));
     drop(v, &w, GUEST_DROP_ENTRY); /* intel_pasid_tear_down_entry: one after the other */
     drop(v, &w, GUEST_DROP_IOTLB);
     if (net->ats_config.enabled) {
